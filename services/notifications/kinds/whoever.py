@@ -10,8 +10,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
 
-from services.notifications.tables import PERSON, TOLD, is_told
+from services.notifications.kinds.sessions import is_news
+from services.notifications.tables import CONTACT, PERSON, TOLD, is_told
 from shared.postgres.merged import paths_of, survivors_of
+
+
+_before, _since = paths_of(PERSON).alias("had_before"), paths_of(PERSON).alias("had_since")
 
 
 def ids_of(table: sa.Table, name: str) -> sa.Subquery:
@@ -33,6 +37,27 @@ def ids_of(table: sa.Table, name: str) -> sa.Subquery:
 def with_ids(table: sa.Table, name: str, ids: sa.Subquery) -> sa.Join:
     is_its = sa.and_(ids.c[name] == table.c[name], ids.c.recipient == table.c.recipient)
     return sa.join(table, ids, is_its)
+
+
+def under_every_id(
+    said: sa.Select[Any], recipient: sa.ColumnElement[str], key: sa.ColumnElement[Any]
+) -> sa.Select[Any]:
+    """(recipient, key) of what was said, under every id that the recipient has had since. Looked up row by row: `ids_of` is of all that was ever
+    said, and a look at the news is not to grow with that."""
+    became = said.with_only_columns(_since.c.into_id, key).join(_since, _since.c.person_id == recipient)
+    return sa.select(sa.union_all(said.with_only_columns(recipient, key), became).subquery("said_to"))
+
+
+def news_of_ids(table: sa.Table, name: str) -> dict[sa.Table, sa.Select[Any]]:
+    """What was said to whoever something is heard of, also under an id between the first that they had and the last."""
+    return {heard: under_every_id(*_said_to(heard, table, name)) for heard in (CONTACT, PERSON)}
+
+
+def _said_to(heard: sa.Table, table: sa.Table, name: str) -> tuple[sa.Select[Any], Any, Any]:
+    of, its = heard.alias("heard_of"), table.alias(f"its_{table.name}")
+    former = sa.select(_before.c.person_id).join(of, of.c.person_id == _before.c.into_id)
+    ids = sa.union(sa.select(of.c.person_id).where(is_news(of)), former.where(is_news(of))).subquery("ids_of_theirs")
+    return sa.select(its).join(ids, ids.c.person_id == its.c.recipient), its.c.recipient, its.c[name]
 
 
 def is_for(ids: sa.Subquery, about: sa.ColumnElement[str], content: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:

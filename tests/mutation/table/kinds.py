@@ -833,4 +833,18 @@ MUTATIONS = (
         "        if False:",
         ("tests/notifications/test_refusal.py::test_a_second_try_says_what_the_first_one_said",),
     ),
+    Mutation(
+        "what is heard of an id on the way is news of what was said to the first",
+        "services/notifications/kinds/whoever.py",
+        ".where(is_news(of)), former.where(is_news(of)))",
+        ".where(is_news(of)), sa.select(of.c.person_id).where(is_news(of)))",
+        ("tests/notifications/test_news.py::test_news_of_any_of_ones_ids_are_news_of_what_was_said_to_the_first",),
+    ),
+    Mutation(
+        "what was said to the first id is found under those that it went into",
+        "services/notifications/kinds/whoever.py",
+        "sa.union_all(said.with_only_columns(recipient, key), became)",
+        "said.with_only_columns(recipient, key)",
+        ("tests/notifications/test_news.py::test_news_of_any_of_ones_ids_are_news_of_what_was_said_to_the_first",),
+    ),
 )
