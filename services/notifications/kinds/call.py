@@ -180,7 +180,7 @@ def _read(reading: Reading, rules: Rules) -> Called:
     before, known = reading.next(CallSaid), reading.next(SessionSaid)
     assert call is not None
     facts = replace(facts, known_before=known)
-    return Called(facts, coordinates, town_name, call, tuple(team or ()), called_before=before)
+    return Called(facts, coordinates, town_name, call, coordinators.team_of(team), called_before=before)
 
 
 CALL_KIND = Kind(

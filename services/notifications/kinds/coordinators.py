@@ -7,9 +7,10 @@ written to.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import aggregate_order_by
+from sqlalchemy.dialects.postgresql import JSONB
 
 from services.notifications.kinds import sessions
 from services.notifications.kinds.kind import Reading, Scope
@@ -35,6 +36,7 @@ from services.notifications.tables import (
 )
 from services.notifications.towns import PROGRAMME_ZONE
 from services.notifications.untold import Difference
+from shared.alphabet import by_name
 from shared.contracts.directory import MemberKind
 from shared.postgres.merged import paths_of, survivors_of
 from shared.values import immutable
@@ -117,20 +119,25 @@ MADE_OF = digest(*WRITTEN_TO, sessions.CITY_NAME, *sessions.TOPIC_NAMES, TOWN_NA
 _mate, _who = memberships("mate"), PERSON.alias("who")
 _starts = sa.cast(sa.func.timezone(PROGRAMME_ZONE, SESSION.c.starts_at), sa.Date)
 _named = (
-    sa.select(sa.func.concat_ws(" ", _who.c.given_name, _who.c.family_name).label("name"), _who.c.family_name)
+    sa.select(_who.c.family_name, _who.c.given_name, _who.c.person_id)
     .where(_who.c.person_id == _mate.c.person_id, ~_who.c.erased, _who.c.merged_into.is_(None))
     .where(_mate.c.city_id == COORDINATOR.c.city_id)
     .where(is_member(_mate, on=_starts))
     .distinct()
-    .order_by(_who.c.family_name, sa.text("name"))
+    .order_by(_who.c.family_name, _who.c.given_name, _who.c.person_id)
     .limit(MOST_NAMED)
     .correlate(COORDINATOR, SESSION)
     .subquery("named_of_team")
 )
-TEAM = sa.select(
-    sa.func.array_agg(aggregate_order_by(_named.c.name, _named.c.family_name, _named.c.name), type_=sa.ARRAY(sa.Text()))
-).scalar_subquery()
-"""The people of the town's team on the day on which the session begins, by name, as far as they are known."""
+_row = sa.func.jsonb_build_array(_named.c.family_name, _named.c.given_name, _named.c.person_id)
+TEAM = sa.select(sa.func.jsonb_agg(_row, type_=JSONB)).scalar_subquery()
+"""The people of the town's team on the day on which the session begins, as far as they are known: see `team_of`."""
+
+
+def team_of(found: Sequence[Sequence[str | None]] | None) -> tuple[str, ...]:
+    """What `TEAM` selected: their names, in the order of the Polish alphabet, which Postgres does not know."""
+    people = sorted(found or (), key=lambda one: by_name(one[0], one[1], str(one[2])))
+    return tuple(" ".join(filter(None, (given_name, family_name))) for family_name, given_name, _ in people)
 
 
 def scope_of(table: sa.Table) -> Scope:

@@ -14,7 +14,6 @@ from services.notifications.kinds.sessions import is_news
 from services.notifications.tables import CONTACT, PERSON, TOLD, is_told
 from shared.postgres.merged import paths_of, survivors_of
 
-
 _before, _since = paths_of(PERSON).alias("had_before"), paths_of(PERSON).alias("had_since")
 
 

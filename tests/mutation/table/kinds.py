@@ -847,4 +847,36 @@ MUTATIONS = (
         "said.with_only_columns(recipient, key)",
         ("tests/notifications/test_news.py::test_news_of_any_of_ones_ids_are_news_of_what_was_said_to_the_first",),
     ),
+    Mutation(
+        "that there are more of a figure is said of more than are named",
+        "services/notifications/kinds/figures.py",
+        "return len(self.things) > MOST_OPEN",
+        "return len(self.things) >= MOST_OPEN",
+        ("tests/notifications/test_digest.py::test_of_many_some_are_named_and_that_there_are_more_is_said_of_more",),
+    ),
+    Mutation(
+        "that more sessions come is said where not all are named",
+        "services/notifications/sheets.py",
+        "* (len(mail.ahead) > MOST_NAMED)",
+        "* False",
+        (
+            "tests/notifications/test_digest.py::test_of_many_coming_sessions_some_are_named_and_that_there_are_more_is_said",
+        ),
+    ),
+    Mutation(
+        "a team is named in the order of the alphabet",
+        "services/notifications/kinds/coordinators.py",
+        "people = sorted(found or (), key=lambda one: by_name(one[0], one[1], str(one[2])))",
+        "people = found or ()",
+        (
+            "tests/notifications/test_towns.py::test_a_team_is_named_in_the_order_of_the_alphabet_and_two_of_one_name_are_two",
+        ),
+    ),
+    Mutation(
+        "whoever has two places at once is named in the order of the alphabet",
+        "services/notifications/kinds/clashes.py",
+        "sorted(people or (), key=lambda its: by_name(its[3], its[4], its[0]))",
+        "people or ()",
+        ("tests/notifications/test_clash.py::test_a_towns_people_stand_in_the_order_of_the_alphabet",),
+    ),
 )
