@@ -879,4 +879,13 @@ MUTATIONS = (
         "people or ()",
         ("tests/notifications/test_clash.py::test_a_towns_people_stand_in_the_order_of_the_alphabet",),
     ),
+    Mutation(
+        "a note that changed meanwhile is told to whom the place is given back",
+        "services/notifications/kinds/note.py",
+        "after_its_end=frozenset({sessions.PLACE_NAME}),",
+        "after_its_end=frozenset(),",
+        (
+            "tests/notifications/test_concern.py::test_a_mail_that_left_is_followed_by_those_that_waited_for_it",
+        ),
+    ),
 )
