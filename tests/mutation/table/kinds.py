@@ -884,8 +884,47 @@ MUTATIONS = (
         "services/notifications/kinds/note.py",
         "after_its_end=frozenset({sessions.PLACE_NAME}),",
         "after_its_end=frozenset(),",
+        ("tests/notifications/test_concern.py::test_a_mail_that_left_is_followed_by_those_that_waited_for_it",),
+    ),
+    Mutation(
+        "a refusal that a former id was told is not told again",
+        "services/notifications/kinds/refusal.py",
+        "or not self.is_for_them ",
+        "",
+        ("tests/notifications/test_whoever.py::test_it_is_not_told_again_to_whom_it_was_told_before",),
+    ),
+    Mutation(
+        "nobody is told that they have no place who has one under another id",
+        "services/notifications/kinds/refusal.py",
+        "return is_older and (place.person_id == refusal.person_id or Standing(place.state) in WITHOUT_PLACE)",
+        "return is_older",
         (
-            "tests/notifications/test_concern.py::test_a_mail_that_left_is_followed_by_those_that_waited_for_it",
+            "tests/notifications/test_whoever.py::test_nobody_is_told_that_they_have_no_place_who_has_one_under_another_id",
+        ),
+    ),
+    Mutation(
+        "of two ids no version says which came first",
+        "services/notifications/kinds/refusal.py",
+        "if (place.source, place.person_id) == (refusal.source, refusal.person_id):",
+        "if place.source == refusal.source:",
+        (
+            "tests/notifications/test_whoever.py::test_who_gave_a_place_back_before_is_told_of_what_they_asked_for_under_another_id",
+        ),
+    ),
+    Mutation(
+        "an answer to a nomination that a former id was told is not told again",
+        "services/notifications/kinds/nominated.py",
+        "or not self.is_for_them ",
+        "",
+        ("tests/notifications/test_whoever.py::test_it_is_not_told_again_to_whom_it_was_told_before",),
+    ),
+    Mutation(
+        "a certificate that a former id was told is replaced and taken back",
+        "services/notifications/kinds/certificate.py",
+        "        if (told is None or told.said is None) and self.told_before is not None:",
+        "        if False:",
+        (
+            "tests/notifications/test_whoever.py::test_a_certificate_that_was_told_under_another_id_is_taken_back_and_replaced",
         ),
     ),
 )
