@@ -325,7 +325,8 @@ def _of_town(number: int, ids: tuple[str, str], chance: random.Random, kind: Sub
     ended = chance.choice((None, None, None, CallEnd.NO_NOMINATIONS))
     if kind is Subject.UNANSWERED and chance.random() < 0.9:  # Rare enough as it is.
         ended, left, heard = None, None, BEFORE
-    own: list[Row] = [replace(town(), city_id=city_id), member(ids[0], city_id, until_date=left)]
+    since = {"from_date": NOW.date()} if kind is Subject.CALL and chance.random() < 0.25 else {}
+    own: list[Row] = [replace(town(), city_id=city_id), member(ids[0], city_id, until_date=left, **since)]
     places = 4 if kind is Subject.UNANSWERED else chance.choice((4, 5))
     nominee = Nominee(person_id=ids[0], standing=chance.choice(STANDINGS), reason=chance.choice((None, *MAILED)))
     match kind:
@@ -334,7 +335,10 @@ def _of_town(number: int, ids: tuple[str, str], chance: random.Random, kind: Sub
         case Subject.NOMINATED:
             reason = chance.choice((None, *NOMINATED_MAILED, RefusalReason.SESSION_CANCELLED))
             return [nominated(reason, session_id=ids[1], person_id=ids[0], heard_at=heard)]
-    own += [call(until, session_id=ids[1], city_id=city_id, heard_at=heard, ended=ended, places=places)]
+    its_call = call(until, session_id=ids[1], city_id=city_id, heard_at=heard, ended=ended, places=places)
+    own += [its_call]
+    if kind is Subject.CALL and chance.random() < 0.7:  # What others told of it, or what was first said.
+        own += [said_then(replace(its_call, places=chance.choice((4, places)), ended=None))]
     if kind is Subject.UNANSWERED and chance.random() < 0.2:
         own += [answered(nominee, session_id=ids[1], city_id=city_id)]
     return own

@@ -418,6 +418,27 @@ async def test_a_coordinator_reads_of_whoever_somebody_turned_out_to_be_how_they
     assert called.team == ("Jan Mazur", "Żaneta Wiśniewska")
 
 
+@pytest.mark.parametrize(
+    ("from_date", "letters"),
+    [(dt.date(2026, 3, 10), []), (dt.date(2026, 11, 18), []), (dt.date(2026, 11, 19), [CALLED])],
+    ids=["since the spring", "since the day of go-live", "since the day after"],
+)
+async def test_who_came_to_the_town_after_go_live_was_told_of_its_call_by_nobody(
+    engine: AsyncEngine, from_date: dt.date, letters: list[str]
+) -> None:
+    """Half an hour after midnight in Warsaw it is another day there than by UTC."""
+    go_live = dt.datetime(2026, 11, 17, 23, 30, tzinfo=dt.UTC)
+    asks = call(heard_at=go_live - dt.timedelta(days=9))
+    its = session(heard_at=LONG_AGO)
+    rows = (its, settled(its), said_then(its), asks, said_then(asks), member(from_date=from_date))
+    async with engine.begin() as connection:
+        await ensure_key(connection)
+        await write_rows(connection, person(), contact(), town(), topic(), *rows)
+        (said,) = await judged(connection, KINDS[Subject.CALL], replace(RULES, since=go_live))
+    found = said["truth"].difference(said["told"], now=NOW)
+    assert ([found.letter] if found else [], said["differs"]) == (letters, bool(letters))
+
+
 async def test_a_team_is_named_in_the_order_of_the_alphabet_and_two_of_one_name_are_two(engine: AsyncEngine) -> None:
     names = {
         "person-2": ("Ewa", "Zych"),

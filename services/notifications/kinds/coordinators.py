@@ -28,6 +28,7 @@ from services.notifications.tables import (
     PERSON,
     SESSION,
     SETTLED,
+    SINCE,
     TOLD,
     TOWN,
     WRITTEN_TO,
@@ -104,6 +105,18 @@ COORDINATES = sa.exists().where(
     _its.c.kind == MemberKind.COORDINATOR,
     is_member(_its),
 )
+_then = memberships("then")
+COORDINATED_AT_GO_LIVE = (
+    sa.exists()
+    .where(
+        _then.c.person_id == COORDINATOR.c.person_id,
+        _then.c.city_id == COORDINATOR.c.city_id,
+        _then.c.kind == MemberKind.COORDINATOR,
+        is_member(_then, on=sa.cast(sa.func.timezone(PROGRAMME_ZONE, SINCE), sa.Date)),
+    )
+    .correlate(COORDINATOR)  # Named: in a subquery of a subquery it would be any of them otherwise.
+)
+"""Whom others told: whoever came to the town since was told nothing by anybody."""
 _its_town = TOWN.alias("its_town")
 TOWN_NAME = (
     sa.select(_its_town.c.name)

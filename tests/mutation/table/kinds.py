@@ -927,4 +927,11 @@ MUTATIONS = (
             "tests/notifications/test_whoever.py::test_a_certificate_that_was_told_under_another_id_is_taken_back_and_replaced",
         ),
     ),
+    Mutation(
+        "who came to a town after go-live was told of its calls by nobody",
+        "services/notifications/kinds/call.py",
+        ", COORDINATED_AT_GO_LIVE)",
+        ")",
+        ("tests/notifications/test_towns.py::test_who_came_to_the_town_after_go_live_was_told_of_its_call_by_nobody",),
+    ),
 )
