@@ -427,7 +427,7 @@ def beside_differs(
 _MARK = sa.bindparam("mark", type_=sa.DateTime(timezone=True))
 
 
-def is_news(table: sa.Table) -> sa.ColumnElement[bool]:
+def is_news(table: sa.FromClause) -> sa.ColumnElement[bool]:
     return table.c.heard_at >= _MARK
 
 

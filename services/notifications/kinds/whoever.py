@@ -79,7 +79,7 @@ def told_to_former(ids: sa.Subquery, about: sa.ColumnElement[str], of: sa.Table)
     former, told = survivors_of(PERSON).alias("former_id"), TOLD.alias("told_formerly")
     return (
         sa.select(told)
-        .select_from(told.join(former, is_told(told, former.c.person_id, about)))
+        .select_from(former.join(told, is_told(told, former.c.person_id, about)))
         .where(former.c.into_id == ids.c.person_id, told.c.told_at.is_not(None))
         .order_by(told.c.told_at.desc(), told.c.recipient.collate("C"))
         .limit(1)
