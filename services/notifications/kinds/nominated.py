@@ -91,7 +91,7 @@ class NotPlaced(Once):
         session, its, place = self.facts.session, self.nominated, self.facts.place
         if session is None or session.state != SCHEDULED or now >= session.starts_at or its.heard_at < self.since:
             return None
-        if its.reason is None or not is_mailed(its.reason) or not self.is_for_them or _has_something(place):
+        if not self.is_for_them or its.reason is None or not is_mailed(its.reason) or _has_something(place):
             return None
         fields = dict(self.facts.true_now(None).says) | {"of": "refusal", "reason": its.reason}
         is_first = self.other_is_open or sessions.is_to_hear_of_its_end(self.told_place, to, now)

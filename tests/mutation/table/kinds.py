@@ -914,7 +914,7 @@ MUTATIONS = (
     Mutation(
         "an answer to a nomination that a former id was told is not told again",
         "services/notifications/kinds/nominated.py",
-        "or not self.is_for_them ",
+        "not self.is_for_them or ",
         "",
         ("tests/notifications/test_whoever.py::test_it_is_not_told_again_to_whom_it_was_told_before",),
     ),
