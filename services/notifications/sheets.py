@@ -186,7 +186,8 @@ def digest_sheet(mail: DigestMail, office: Office) -> Sheet:
         [[(f"{words.stands_open}:", False)]],
         *([_figure_told(one, mail, office) for one in mail.figures] or [[[(words.nothing, False)]]]),
         [[(f"{words.ahead}:", False)]],
-        *([_ahead_told(one, mail, office) for one in mail.ahead] or [[[(words.none_ahead, False)]]]),
+        *([_ahead_told(one, mail, office) for one in mail.ahead[:MOST_NAMED]] or [[[(words.none_ahead, False)]]]),
+        *([[[(words.more, False)]]] * (len(mail.ahead) > MOST_NAMED)),
         *([[[(f"{words.opened_by}: {_opened(words.open_session, office)}", False)]]] if mail.ahead else []),
     ]
     subject = words.subject.format(day=day, number=sum(one.number for one in mail.figures))
@@ -224,7 +225,7 @@ def _missing_told(one: Missing, mail: BouncedMail, common: Words) -> str:
 def _figure_told(one: Figure, mail: DigestMail, office: Office) -> list[Pieces]:
     common = office.wording.common[mail.language]
     words, said = common.digest, common.digest.figures[one.name]
-    things = [f"– {_thing_told(thing, mail, common)}" for thing in one.things] + [words.more] * one.is_more
+    things = [f"– {_thing_told(thing, mail, common)}" for thing in one.named] + [words.more] * one.is_more
     lines = (f"{said.label}: {one.number}", *things, f"{words.opened_by}: {_opened(said.open, office)}")
     return [[(line, False)] for line in lines]
 

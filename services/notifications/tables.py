@@ -181,7 +181,12 @@ SUPPRESSION = table_of(
     METADATA,
     extra=[sa.Index("suppression_holds", "recipient", postgresql_where=sa.text("holds"))],
 )
-MESSAGE = table_of(Message, "message", METADATA, extra=[sa.Index("message_until", "until")])
+MESSAGE = table_of(
+    Message,
+    "message",
+    METADATA,
+    extra=[sa.Index("message_recipient", "recipient"), sa.Index("message_until", "until")],
+)
 MESSAGE_TEXT = table_of(
     MessageText,
     "message_text",
@@ -201,6 +206,7 @@ ASKED = table_of(
     "asked",
     METADATA,
     extra=[
+        sa.Index("asked_heard", "heard_at"),
         sa.Index("asked_recipient", "recipient", "decided_at"),
         sa.Index("asked_until", "until", postgresql_where=sa.text("declined is null")),
         sa.Index("asked_session", "session_id"),

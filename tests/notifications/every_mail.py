@@ -160,11 +160,13 @@ def _mails(language: Language) -> Iterator[tuple[str, Subject, Mail]]:
 
 def _things(figure: str, topics: tuple[str, str]) -> tuple[Thing, ...]:
     if figure in OF_SESSIONS:
-        return tuple(Thing(f"session-{number:04}", topics, (FIRST, SECOND), "Augustów") for number in range(MOST_OPEN))
+        return tuple(
+            Thing(f"session-{number:04}", topics, (FIRST, SECOND), "Augustów") for number in range(MOST_OPEN + 1)
+        )
     if figure in OF_MAILS:
-        ids = (f"notice-0199aa00-0000-7000-8000-{number:012}" for number in range(MOST_OPEN))
+        ids = (f"notice-0199aa00-0000-7000-8000-{number:012}" for number in range(MOST_OPEN + 1))
         return tuple(Thing(one, letter="confirmation", recipient="person-0001") for one in ids)
-    return tuple(Thing(f"person-{number:04}") for number in range(MOST_OPEN))
+    return tuple(Thing(f"person-{number:04}") for number in range(MOST_OPEN + 1))
 
 
 def _place(letter: str, language: Language, **changes: Any) -> PlaceMail:

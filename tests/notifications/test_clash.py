@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.notifications import reading
+from services.notifications import reading, tables
 from services.notifications.kinds import KINDS, Subject
 from services.notifications.kinds.clash import CLASH, Clash, Known
 from services.notifications.kinds.clashes import CLASHES, Clashes, OfTheirs
@@ -40,8 +41,9 @@ from tests.notifications.building import (
     settled,
 )
 from tests.notifications.mails import RENDERER, ZANETA, body, brief_mail, received
-from tests.notifications.office import Office
+from tests.notifications.office import Office, write_rows
 from tests.notifications.office import settled as settled_notices
+from tests.notifications.test_kinds import judged
 
 A, B = "session-1", "session-2"
 BEGUN = meeting("2026-11-20T08:00", "2026-11-20T15:00")
@@ -298,6 +300,19 @@ async def test_each_coordinator_of_the_town_is_told_who_of_theirs_and_nobody_is_
         (found,) = await reading.notices(connection, recipient="person-9", after="", limit=9)
     assert found["about"] == f"clashes/{A}/{B}/geonames:776597"
     assert {one["person_id"] for one in found["said"]["says"]["people"]} == {"person-1", "person-4"}
+
+
+async def test_a_towns_people_stand_in_the_order_of_the_alphabet(engine: AsyncEngine) -> None:
+    names = {"person-4": ("Ewa", "Zych"), "person-5": ("Adam", "Ćwik"), "person-6": ("Jan", "de Vries")}
+    people = [replace(person(one), given_name=given, family_name=family) for one, (given, family) in names.items()]
+    others: list[Row] = [replace(row, person_id=one) for one in names for row in (MINE, ALSO_MINE)]
+    async with engine.begin() as connection:
+        await tables.ensure_key(connection)
+        await write_rows(
+            connection, *known(), *others, *people, member("person-9"), person("person-9"), contact("person-9")
+        )
+        (found,) = [one["truth"].matter for one in await judged(connection, KINDS[Subject.CLASHES])]
+    assert [one.name for one in found.people] == ["Adam Ćwik", "Jan de Vries", "Ewa Zych", None]
 
 
 async def test_nobody_is_told_of_a_clash_that_was_gone_before_its_mail_left(office: Office) -> None:

@@ -310,5 +310,5 @@ def test_what_nobody_is_told_of_wakes_nobody() -> None:
 def test_a_mail_that_left_is_followed_by_those_that_waited_for_it() -> None:
     after: Callable[..., Any] = differences.concerned_after
     assert after(Subject.PLACE, has_ended=False) == {Subject.PLACE}
-    assert {Subject.OFFER, Subject.WAITING, Subject.REFUSAL} < after(Subject.PLACE, has_ended=True)
+    assert {Subject.OFFER, Subject.WAITING, Subject.REFUSAL, Subject.NOTE} < after(Subject.PLACE, has_ended=True)
     assert Subject.WAITING in after(Subject.OFFER, has_ended=False)

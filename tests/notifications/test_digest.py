@@ -20,6 +20,7 @@ from services.notifications.kinds.kind import Rules
 from services.notifications.ledger import NOT_SENT, Belief, NoticeState, Told, nothing_yet, told_after
 from services.notifications.letters import DigestMail
 from services.notifications.settings import NotificationsSettings
+from services.notifications.sheets import MOST_NAMED
 from services.notifications.state import CANCELLED, place_of, settled_of
 from services.notifications.untold import Difference, office_at
 from shared.contracts.directory import MemberKind
@@ -310,10 +311,25 @@ async def test_each_thing_is_told_so_that_one_knows_which_it_is_and_nobody_is_na
     assert {one.name: one.things for one in without.figures}["people_without_contact"] == (Thing("person-1"),)
 
 
-async def test_of_many_some_are_named(engine: AsyncEngine) -> None:
-    rows = [place(person_id=f"person-{number:03}") for number in range(MOST_OPEN + 5)]
-    number, ids = (await figures(engine, session(), *rows))["people_without_contact"]
-    assert (number, len(ids)) == (MOST_OPEN + 5, MOST_OPEN)
+@pytest.mark.parametrize("more", [0, 1, 5])
+async def test_of_many_some_are_named_and_that_there_are_more_is_said_of_more(engine: AsyncEngine, more: int) -> None:
+    rows = [place(person_id=f"person-{number:03}") for number in range(MOST_OPEN + more)]
+    found = {one.name: one for one in (await seen(engine, session(), *rows)).figures}["people_without_contact"]
+    assert (found.number, len(found.named), found.is_more) == (MOST_OPEN + more, MOST_OPEN, more > 0)
+    assert ("i dalsze" in written(Language.PL, found), "and more" in written(Language.EN, found)) == (
+        more > 0,
+        more > 0,
+    )
+
+
+@pytest.mark.parametrize("more", [0, 1, 5])
+async def test_of_many_coming_sessions_some_are_named_and_that_there_are_more_is_said(
+    engine: AsyncEngine, more: int
+) -> None:
+    rows = [session(session_id=f"session-{number:03}") for number in range(MOST_NAMED + more)]
+    ahead = (await seen(engine, topic(), town(), *rows)).ahead
+    text = written(Language.EN, ahead=ahead)
+    assert (text.count("(session-"), "and more" in text) == (MOST_NAMED, more > 0)
 
 
 def test_rows_say_what_the_digest_counts() -> None:
@@ -325,17 +341,19 @@ def test_rows_say_what_the_digest_counts() -> None:
 # --- the mail --------------------------------------------------------------------------------
 
 
-def written(language: Language, *figures: Figure) -> str:
-    ahead = SessionAhead(
-        "session-1", "climate", ("Adaptacja <klimatu>", "Climate <adaptation>"), "Augustów", (MONDAY,), 5, 1, 4, 2
-    )
-    mail = DigestMail(DIGEST, language, MONDAY_8, (ahead,), figures)
+AHEAD = SessionAhead(
+    "session-1", "climate", ("Adaptacja <klimatu>", "Climate <adaptation>"), "Augustów", (MONDAY,), 5, 1, 4, 2
+)
+
+
+def written(language: Language, *figures: Figure, ahead: tuple[SessionAhead, ...] = (AHEAD,)) -> str:
+    mail = DigestMail(DIGEST, language, MONDAY_8, ahead, figures)
     sheet = KINDS[Subject.DIGEST].sheet(mail, RENDERER.office)
     message = email.message_from_bytes(
         RENDERER.message(RENDERER.shared(sheet), ZANETA, LETTER), policy=email.policy.default
     )
     plain, html = message.get_body(("plain",)), message.get_body(("html",))  # type: ignore[attr-defined]
-    assert "&lt;" in html.get_content()
+    assert ahead != (AHEAD,) or "&lt;" in html.get_content()
     assert "<klimatu>" not in html.get_content()
     return str(message["Subject"]) + "\n" + str(plain.get_content())
 

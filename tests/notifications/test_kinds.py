@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.notifications import tables, urgency
 from services.notifications.asked import Asked
+from services.notifications.attended import Certified
 from services.notifications.differences import given_up, is_open, is_urgent, live
 from services.notifications.kinds import KINDS, Subject, sessions, subject_of
 from services.notifications.kinds.certificate import ABSENT, THANKS
@@ -24,9 +25,11 @@ from services.notifications.kinds.missed import CAME, MISSED, MISSED_CORRECTED
 from services.notifications.kinds.nominated import MAILED as NOMINATED_MAILED
 from services.notifications.kinds.refusal import MAILED
 from services.notifications.ledger import NOTHING, NoticeState, Told, nothing_yet, told_after
+from services.notifications.messages import Message
 from services.notifications.state import CANCELLED, SCHEDULED, Contact, Note, Person, Place, Refusal, Session
 from services.notifications.tables import OFFICE
 from services.notifications.tasks import AFTERWARDS
+from services.notifications.towns import Nominated
 from services.notifications.untold import Addressee, Truth, office_at
 from shared.contracts.attendance import Presence
 from shared.contracts.certificates import CertificateEnds
@@ -111,6 +114,8 @@ SELDOM_GIVEN_UP = (*OF_TASKS, Subject.NOTE, Subject.UNANSWERED, Subject.NOMINATE
 ONCE = (Subject.DIGEST,)
 """Of which there is one for all: test_digest."""
 OF_ASKED = (Subject.TASK, Subject.MATERIALS)
+OF_FORMER = (Subject.REFUSAL, Subject.NOMINATED, Subject.CERTIFICATE, *OF_MESSAGES, *OF_ASKED)
+"""What is told to whoever somebody turned out to be."""
 OF_TOWNS = (Subject.CALL, Subject.UNANSWERED, Subject.NOMINATION, Subject.NOMINATED)
 DECISIONS = (*(NOW + dt.timedelta(hours=hours) for hours in (-1, 20, 30, 40, 50, 70)), None)
 DEADLINES = (NOW - dt.timedelta(hours=1), NOW - dt.timedelta(days=2), NOW + dt.timedelta(days=2))
@@ -198,6 +203,8 @@ def made_up(number: int, chance: random.Random, kind: Subject) -> list[Row]:
         rows += _clashing(number, ids, chance, kind)
     if kind in OF_ASKED:
         rows += [_asked(ids, chance, kind)]
+    if kind in OF_FORMER and chance.random() < 0.25:
+        rows = _formerly(f"former-{number}", ids[0], rows, kind, stated, chance)
     for subject, about in _abouts(ids[1]).items():
         if subject in (*OF_MESSAGES, *OF_ASKED, *OF_CLASHES) and subject is not kind:
             continue
@@ -220,6 +227,27 @@ def made_up(number: int, chance: random.Random, kind: Subject) -> list[Row]:
             rows += [_told(recipient, subject, about, stated, chance)]
         if chance.random() < 0.1:
             rows += [open_notice(recipient=recipient, about=about, notice_id=f"notice-{subject}-{number}")]
+    return rows
+
+
+def _formerly(
+    former: str, person_id: str, rows: list[Row], kind: Subject, stated: list[Session], chance: random.Random
+) -> list[Row]:
+    """It was said to an id that went into theirs; and told to that, or not."""
+    its_type = {Subject.REFUSAL: Refusal, Subject.NOMINATED: Nominated, Subject.CERTIFICATE: Certified}.get(kind)
+    recipients = (Message, Asked)
+    rows = [
+        replace(row, recipient=former)
+        if isinstance(row, recipients)
+        else replace(row, person_id=former)
+        if type(row) is its_type
+        else row
+        for row in rows
+    ]
+    rows += [replace(person(former), merged_into=person_id)]
+    if chance.random() < 0.5:
+        about = _abouts(stated[0].session_id)[kind]
+        rows += [_told(former, kind, about, stated, chance)]
     return rows
 
 
@@ -297,7 +325,8 @@ def _of_town(number: int, ids: tuple[str, str], chance: random.Random, kind: Sub
     ended = chance.choice((None, None, None, CallEnd.NO_NOMINATIONS))
     if kind is Subject.UNANSWERED and chance.random() < 0.9:  # Rare enough as it is.
         ended, left, heard = None, None, BEFORE
-    own: list[Row] = [replace(town(), city_id=city_id), member(ids[0], city_id, until_date=left)]
+    since = {"from_date": NOW.date()} if kind is Subject.CALL and chance.random() < 0.25 else {}
+    own: list[Row] = [replace(town(), city_id=city_id), member(ids[0], city_id, until_date=left, **since)]
     places = 4 if kind is Subject.UNANSWERED else chance.choice((4, 5))
     nominee = Nominee(person_id=ids[0], standing=chance.choice(STANDINGS), reason=chance.choice((None, *MAILED)))
     match kind:
@@ -306,7 +335,10 @@ def _of_town(number: int, ids: tuple[str, str], chance: random.Random, kind: Sub
         case Subject.NOMINATED:
             reason = chance.choice((None, *NOMINATED_MAILED, RefusalReason.SESSION_CANCELLED))
             return [nominated(reason, session_id=ids[1], person_id=ids[0], heard_at=heard)]
-    own += [call(until, session_id=ids[1], city_id=city_id, heard_at=heard, ended=ended, places=places)]
+    its_call = call(until, session_id=ids[1], city_id=city_id, heard_at=heard, ended=ended, places=places)
+    own += [its_call]
+    if kind is Subject.CALL and chance.random() < 0.7:  # What others told of it, or what was first said.
+        own += [said_then(replace(its_call, places=chance.choice((4, places)), ended=None))]
     if kind is Subject.UNANSWERED and chance.random() < 0.2:
         own += [answered(nominee, session_id=ids[1], city_id=city_id)]
     return own

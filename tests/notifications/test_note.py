@@ -27,6 +27,7 @@ from tests.notifications.building import (
     facts,
     meeting,
     notice,
+    open_notice,
     place,
     said_then,
     session,
@@ -149,3 +150,17 @@ async def test_another_note_is_one_mail(office: Office) -> None:
         await eventually(lambda: office.server.mails)
         await office.has_looked()
     assert [kind for _, kind, _ in office.server.mails] == [NOTE_CHANGED]
+
+
+async def test_who_is_given_back_the_place_that_they_know_of_is_told_of_the_note_that_changed_meanwhile(
+    office: Office,
+) -> None:
+    """As the end of it has not left: its notice is closed, and nothing else would bring the note before the look at the whole."""
+    office.settings.reconcile_seconds = 3600.0
+    gone = place(Standing.WITHDRAWN, version=2)
+    ending = open_notice(notice_id="notice-2", next_attempt_at=NOW + HOUR)
+    await office.is_true(replace(ITS, heard_at=LONG_AGO), settled(ITS), gone, said_then(gone), told_of_place(), ending)
+    async with office.server.listening(), office.sending():
+        await office.has_planned()
+        await office.hears(place(version=3))
+        assert await settled_notices(office, 1) == [(NOTE_CHANGED, "sent", None)]

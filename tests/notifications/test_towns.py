@@ -418,6 +418,43 @@ async def test_a_coordinator_reads_of_whoever_somebody_turned_out_to_be_how_they
     assert called.team == ("Jan Mazur", "Żaneta Wiśniewska")
 
 
+@pytest.mark.parametrize(
+    ("from_date", "letters"),
+    [(dt.date(2026, 3, 10), []), (dt.date(2026, 11, 18), []), (dt.date(2026, 11, 19), [CALLED])],
+    ids=["since the spring", "since the day of go-live", "since the day after"],
+)
+async def test_who_came_to_the_town_after_go_live_was_told_of_its_call_by_nobody(
+    engine: AsyncEngine, from_date: dt.date, letters: list[str]
+) -> None:
+    """Half an hour after midnight in Warsaw it is another day there than by UTC."""
+    go_live = dt.datetime(2026, 11, 17, 23, 30, tzinfo=dt.UTC)
+    asks = call(heard_at=go_live - dt.timedelta(days=9))
+    its = session(heard_at=LONG_AGO)
+    rows = (its, settled(its), said_then(its), asks, said_then(asks), member(from_date=from_date))
+    async with engine.begin() as connection:
+        await ensure_key(connection)
+        await write_rows(connection, person(), contact(), town(), topic(), *rows)
+        (said,) = await judged(connection, KINDS[Subject.CALL], replace(RULES, since=go_live))
+    found = said["truth"].difference(said["told"], now=NOW)
+    assert ([found.letter] if found else [], said["differs"]) == (letters, bool(letters))
+
+
+async def test_a_team_is_named_in_the_order_of_the_alphabet_and_two_of_one_name_are_two(engine: AsyncEngine) -> None:
+    names = {
+        "person-2": ("Ewa", "Zych"),
+        "person-3": ("Adam", "Ćwik"),
+        "person-4": ("Adam", "Ćwik"),
+        "person-5": ("Jan", "de Vries"),
+    }
+    people = [replace(person(one), given_name=given, family_name=family) for one, (given, family) in names.items()]
+    async with engine.begin() as connection:
+        await ensure_key(connection)
+        await write_rows(connection, person(), contact(), town(), topic(), session(), settled(), *people, call())
+        await write_rows(connection, member(), *(member(one, kind=MemberKind.PROJECT_STAFF) for one in names))
+        (called,) = [one["truth"].matter for one in await judged(connection, KINDS[Subject.CALL])]
+    assert called.team == ("Adam Ćwik", "Adam Ćwik", "Jan de Vries", "Żaneta Wiśniewska", "Ewa Zych")
+
+
 async def test_a_call_its_answer_and_whoever_was_named_in_vain_are_told_at_once_when_heard(office: Office) -> None:
     async with office.server.listening(), office.sending():
         await office.is_true(member())

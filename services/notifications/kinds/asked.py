@@ -18,7 +18,7 @@ from services.notifications.asked import MATERIALS, TASK, Asked
 from services.notifications.kinds import sessions
 from services.notifications.kinds.kind import Kind, Reading, Rules, Scope
 from services.notifications.kinds.matters import TOLD_NOTHING, missed_until
-from services.notifications.kinds.whoever import ids_of, is_for, with_ids
+from services.notifications.kinds.whoever import ids_of, is_for, news_of_ids, under_every_id, with_ids
 from services.notifications.ledger import Content, OpenNotice, Told
 from services.notifications.letters import AskedMail, in_language
 from services.notifications.sheets import Office, Sheet, asked_sheet
@@ -27,7 +27,6 @@ from services.notifications.tables import (
     ASKED,
     CONTACT,
     NOW,
-    PERSON,
     SESSION,
     SINCE,
     TOLD,
@@ -148,18 +147,17 @@ UNKNOWN: Mapping[str, sa.ColumnElement[bool]] = {
 }
 _ids = ids_of(ASKED, "asked_id")
 _recipient = _ids.c.person_id
-_pair = sa.select(_recipient, ASKED.c.asked_id).select_from(with_ids(ASKED, "asked_id", _ids))
+_said = sa.select(ASKED)
 ASKINGS = Scope(
     keys=with_ids(ASKED, "asked_id", _ids),
     recipient=_recipient,
     key=ASKED.c.asked_id,
     news={
-        ASKED: _pair.where(sessions.is_news(ASKED)),
-        SESSION: _pair.join(SESSION, _its_session).where(sessions.is_news(SESSION)),
-        **sessions.news_of_people(_pair, _recipient),
-        PERSON: _pair.join(PERSON, PERSON.c.person_id.in_((_recipient, ASKED.c.recipient))).where(
-            sessions.is_news(PERSON)
+        ASKED: under_every_id(_said.where(sessions.is_news(ASKED)), ASKED.c.recipient, ASKED.c.asked_id),
+        SESSION: under_every_id(
+            _said.join(SESSION, _its_session).where(sessions.is_news(SESSION)), ASKED.c.recipient, ASKED.c.asked_id
         ),
+        **news_of_ids(ASKED, "asked_id"),
     },
     soon={},
 )

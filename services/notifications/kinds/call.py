@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from services.notifications.kinds import coordinators, sessions
-from services.notifications.kinds.coordinators import COORDINATES, OfTown
+from services.notifications.kinds.coordinators import COORDINATED_AT_GO_LIVE, COORDINATES, COORDINATOR, OfTown
 from services.notifications.kinds.kind import Kind, Reading, Rules
 from services.notifications.kinds.matters import TOLD_NOTHING
 from services.notifications.kinds.sessions import NOTHING_TOLD, UNSETTLED
@@ -35,12 +35,13 @@ CALLED, CALL_CHANGE, CALL_ENDED = "call", "call_change", "call_ended"
 
 @immutable
 class Called(OfTown):
-    """That a town may nominate people for a session, for so many places and until then. Whoever was called at go-live was told by others."""
+    """That a town may nominate people for a session, for so many places and until then. Whoever coordinated a town that was called at go-live was
+    told by others."""
 
     call: Call
     team: tuple[str, ...]
     called_before: CallSaid | None = field(default=None, kw_only=True)
-    """As the town was called at go-live."""
+    """As the town was called at go-live, if they coordinated it then: whoever came to it since was told nothing by others."""
 
     @property
     def content(self) -> str | None:
@@ -153,10 +154,10 @@ _content = sa.case((IS_OPEN, WOULD_SAY))
 _of_call = sa.and_(CALL_SAID.c.session_id == CALL.c.session_id, CALL_SAID.c.city_id == CALL.c.city_id)
 _before = (
     sa.select(CALL_SAID)
-    .where(_of_call, CALL_SAID.c.heard_at < SINCE)
+    .where(_of_call, CALL_SAID.c.heard_at < SINCE, COORDINATED_AT_GO_LIVE)
     .order_by((CALL_SAID.c.source == CALL.c.source).desc(), CALL_SAID.c.version.desc())
     .limit(1)
-    .correlate(CALL)
+    .correlate(CALL, COORDINATOR)
     .lateral("called_before")
 )
 _known = sessions.session_before(NOTHING_TOLD)
@@ -180,7 +181,7 @@ def _read(reading: Reading, rules: Rules) -> Called:
     before, known = reading.next(CallSaid), reading.next(SessionSaid)
     assert call is not None
     facts = replace(facts, known_before=known)
-    return Called(facts, coordinates, town_name, call, tuple(team or ()), called_before=before)
+    return Called(facts, coordinates, town_name, call, coordinators.team_of(team), called_before=before)
 
 
 CALL_KIND = Kind(
@@ -212,7 +213,9 @@ CALL_KIND = Kind(
     columns=(*CALL.c, *coordinators.READ, coordinators.TEAM, *_before.c, *_known.c),
     read=_read,
     sheet=_sheet,
-    needed_at=sa.func.least(SESSION.c.starts_at, CALL.c.until),
+    needed_at=sa.func.least(
+        SESSION.c.starts_at, CALL.c.until, sa.case((_is_known, sa.func.least(_known.c.starts_at, _before.c.until)))
+    ),
     settles=4.0,
     concerned_by=sessions.EVERY_MAIL | frozenset(members(CallFact)),
     yields_to=(CALL, SESSION),

@@ -15,6 +15,7 @@ from services.notifications.attended import Certified
 from services.notifications.kinds import sessions
 from services.notifications.kinds.kind import Kind, Reading, Rules, Scope
 from services.notifications.kinds.matters import TOLD_NOTHING, OfSession, missed_until
+from services.notifications.kinds.whoever import ids_of, news_of_ids, told_to_former, under_every_id, with_ids
 from services.notifications.ledger import NOTHING, OVERTAKEN, Content, OpenNotice, Told
 from services.notifications.letters import BriefMail
 from services.notifications.sheets import CHANGED, GOOD, OFF, Office, Sheet, brief
@@ -56,6 +57,8 @@ class OwnCertificate(OfSession):
     certified: Certified
     told_missed: Told | None
     since: dt.datetime
+    told_before: Told | None = None
+    """What they were told of it under an id that went into this one."""
 
     @property
     def content(self) -> str | None:
@@ -68,8 +71,14 @@ class OwnCertificate(OfSession):
     def difference(self, told: Told | None, to: Addressee, *, now: dt.datetime) -> Difference | None:
         if self.facts.session is None or now >= self.until or self.certified.heard_at < self.since:
             return None
-        found = self._found(told or TOLD_NOTHING)
+        found = self._found(self._believed(told))
         return judged(found, told, told or TOLD_NOTHING, to, now=now) if found is not None else None
+
+    def _believed(self, told: Told | None) -> Told:
+        """A certificate stays with the id that it was issued to, whoever that is by now."""
+        if (told is None or told.said is None) and self.told_before is not None:
+            return self.told_before
+        return told or TOLD_NOTHING
 
     def missed(self, told: Told | None, to: Addressee, *, now: dt.datetime, since: dt.datetime) -> Difference | None:
         return missed_until(self.until, self, told, to, now=now, since=since)
@@ -122,29 +131,37 @@ def _sheet(mail: BriefMail, office: Office) -> Sheet:
 # --- the same in SQL -----------------------------------------------------------------------
 
 _about = sessions.about(NAME, of=CERTIFIED)
+_ids = ids_of(CERTIFIED, "session_id", "person_id", newest=["issued_on", "series", "serial"])
+_recipient = _ids.c.person_id
+_before = told_to_former(_ids, _about, CERTIFIED)
 _told_missed = sessions.told_of_another(sessions.MISSED_NAME)
 _content = sa.case((CERTIFIED.c.ended.is_(None), CERTIFIED.c.number))
 _is_revoked = sa.and_(CERTIFIED.c.ended.is_not(None), CERTIFIED.c.ended == CertificateEnds.NOT_EARNED)
 _until = CERTIFIED.c.heard_at + sa.literal(REACH, sa.Interval())
 _is_now = CERTIFIED.c.heard_at > NOW - REACH
-_by_others = sa.and_(sessions.NOTHING_TOLD, CERTIFIED.c.first_heard_at < SINCE)
+_is_of_former = sa.and_(sessions.NOTHING_TOLD, _before.c.recipient.is_not(None))
+_believed = sa.case((_is_of_former, _before.c.content), else_=TOLD.c.content)
+_nothing_told = sa.and_(sessions.NOTHING_TOLD, sa.or_(_before.c.recipient.is_(None), sessions.nothing_told(_before)))
+_by_others = sa.and_(_nothing_told, CERTIFIED.c.first_heard_at < SINCE)
 _differs = sa.and_(
     CERTIFIED.c.heard_at >= SINCE,
     sa.or_(
-        sa.and_(_content.is_not(None), TOLD.c.content.is_distinct_from(_content)),
-        sa.and_(_is_revoked, sa.or_(TOLD.c.content.is_not(None), _by_others)),
+        sa.and_(_content.is_not(None), _believed.is_distinct_from(_content)),
+        sa.and_(_is_revoked, sa.or_(_believed.is_not(None), _by_others)),
     ),
 )
-_pair = sa.select(CERTIFIED.c.person_id, CERTIFIED.c.session_id)
+_said = sa.select(CERTIFIED)
+_whose = (CERTIFIED.c.person_id, CERTIFIED.c.session_id)
+_its_session = SESSION.c.session_id == CERTIFIED.c.session_id
 _key = sa.func.split_part(OPEN.c.about, "/", 2)
 CERTIFICATES = Scope(
-    keys=CERTIFIED,
-    recipient=CERTIFIED.c.person_id,
+    keys=with_ids(CERTIFIED, "session_id", _ids, "person_id"),
+    recipient=_recipient,
     key=CERTIFIED.c.session_id,
     news={
-        CERTIFICATE: _pair.where(sessions.is_news(CERTIFIED)),
-        SESSION: _pair.join(SESSION, SESSION.c.session_id == CERTIFIED.c.session_id).where(sessions.is_news(SESSION)),
-        **sessions.news_of_people(_pair, CERTIFIED.c.person_id),
+        CERTIFICATE: under_every_id(_said.where(sessions.is_news(CERTIFIED)), *_whose),
+        SESSION: under_every_id(_said.join(SESSION, _its_session).where(sessions.is_news(SESSION)), *_whose),
+        **news_of_ids(CERTIFIED, "session_id", "person_id"),
     },
     soon={
         CERTIFICATE: sa.exists().where(
@@ -155,15 +172,16 @@ CERTIFICATES = Scope(
 
 
 def _around(certified: sa.FromClause) -> sa.FromClause:
-    found = sessions.beside_place(certified, CERTIFIED, _about)
-    return sessions.with_told(found, _told_missed, sessions.MISSED_NAME, of=CERTIFIED)
+    found = sessions.beside_place(certified, CERTIFIED, _recipient, _about)
+    found = sessions.with_told(found, _told_missed, sessions.MISSED_NAME, of=CERTIFIED, whose=_recipient)
+    return found.outerjoin(_before, sa.true())
 
 
 def _read(reading: Reading, rules: Rules) -> OwnCertificate:
     certified = reading.next(Certified)
     facts = sessions.read(reading, known=False)
     assert certified is not None
-    return OwnCertificate(facts, certified, reading.next(Told), rules.since)
+    return OwnCertificate(facts, certified, reading.next(Told), rules.since, reading.next(Told))
 
 
 CERTIFICATE_KIND = Kind(
@@ -177,12 +195,14 @@ CERTIFICATE_KIND = Kind(
     waits={},
     unknown=sessions.UNKNOWN,
     parts=(_is_now,),
-    told_by_others=sa.and_(CERTIFIED.c.heard_at < SINCE, sessions.NOTHING_TOLD),
+    told_by_others=sa.and_(CERTIFIED.c.heard_at < SINCE, _nothing_told),
     made_of=digest(*WRITTEN_TO, sessions.CITY_NAME, *sessions.TOPIC_NAMES, sessions.RELEASE),
-    columns=(*CERTIFIED.c, *sessions.READ, *_told_missed.c),
+    columns=(*CERTIFIED.c, *sessions.READ, *_told_missed.c, *_before.c),
     read=_read,
     sheet=_sheet,
     concerned_by=sessions.EVERY_MAIL | frozenset(members(CertificateFact)),
+    # What was told to a former id may have been of other days.
+    needed_at=sa.case((_is_of_former, NOW), else_=SESSION.c.starts_at),
     missed_at=_until,
     missed=sa.and_(
         ~_is_now,

@@ -27,6 +27,7 @@ from services.notifications.state import Session
 from services.notifications.tables import CONTACT, NOW, PERSON, PLACE, SESSION, SETTLED, SINCE, TOLD, digest, is_told
 from services.notifications.templates.wording import notices_of
 from services.notifications.untold import ENROLMENT, Addressee, Difference, judged
+from shared.alphabet import by_name
 from shared.contracts.model import Language
 from shared.contracts.notifications import Clashing, ClashTold
 from shared.values import immutable
@@ -149,6 +150,7 @@ _theirs = (
             "name"
         ),
         _who.c.family_name.label("family_name"),
+        _who.c.given_name.label("given_name"),
     )
     .select_from(
         _mine.join(_also_mine, pairs.are_a_pair(_mine, _also_mine)).outerjoin(
@@ -165,10 +167,8 @@ _theirs = (
     .subquery("theirs")
 )
 _its = _theirs.c
-_rows = sa.func.jsonb_build_array(_its.person_id, _its.since, _its.name)
-_people = sa.select(
-    sa.func.jsonb_agg(aggregate_order_by(_rows, _its.family_name, _its.name, _its.person_id), type_=JSONB)
-).scalar_subquery()
+_rows = sa.func.jsonb_build_array(_its.person_id, _its.since, _its.name, _its.family_name, _its.given_name)
+_people = sa.select(sa.func.jsonb_agg(_rows, type_=JSONB)).scalar_subquery()
 _named = sa.func.jsonb_build_object("person_id", _its.person_id, "since", _its.since)
 _people_named = sa.select(sa.func.jsonb_agg(_named, type_=JSONB)).scalar_subquery()
 _text = _its.person_id + "/" + sa.cast(_its.since, sa.Text)
@@ -208,7 +208,9 @@ def _read(reading: Reading, rules: Rules) -> Clashes:
     session = reading.next(Session)
     city_name, name_pl, name_en, settled, people = reading.values(5)
     other = Facts(None, session, city_name, (name_pl, name_en) if name_pl else None, settled)
-    return Clashes(one, other, tuple(OfTheirs(*its) for its in people or ()), coordinates, town_name)
+    # As the Polish alphabet has it, which Postgres does not know.
+    by_their_names = sorted(people or (), key=lambda its: by_name(its[3], its[4], its[0]))
+    return Clashes(one, other, tuple(OfTheirs(*its[:3]) for its in by_their_names), coordinates, town_name)
 
 
 CLASHES_KIND = Kind(

@@ -7,9 +7,10 @@ written to.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import aggregate_order_by
+from sqlalchemy.dialects.postgresql import JSONB
 
 from services.notifications.kinds import sessions
 from services.notifications.kinds.kind import Reading, Scope
@@ -27,6 +28,7 @@ from services.notifications.tables import (
     PERSON,
     SESSION,
     SETTLED,
+    SINCE,
     TOLD,
     TOWN,
     WRITTEN_TO,
@@ -35,6 +37,7 @@ from services.notifications.tables import (
 )
 from services.notifications.towns import PROGRAMME_ZONE
 from services.notifications.untold import Difference
+from shared.alphabet import by_name
 from shared.contracts.directory import MemberKind
 from shared.postgres.merged import paths_of, survivors_of
 from shared.values import immutable
@@ -102,6 +105,18 @@ COORDINATES = sa.exists().where(
     _its.c.kind == MemberKind.COORDINATOR,
     is_member(_its),
 )
+_then = memberships("then")
+COORDINATED_AT_GO_LIVE = (
+    sa.exists()
+    .where(
+        _then.c.person_id == COORDINATOR.c.person_id,
+        _then.c.city_id == COORDINATOR.c.city_id,
+        _then.c.kind == MemberKind.COORDINATOR,
+        is_member(_then, on=sa.cast(sa.func.timezone(PROGRAMME_ZONE, SINCE), sa.Date)),
+    )
+    .correlate(COORDINATOR)  # Named: in a subquery of a subquery it would be any of them otherwise.
+)
+"""Whom others told: whoever came to the town since was told nothing by anybody."""
 _its_town = TOWN.alias("its_town")
 TOWN_NAME = (
     sa.select(_its_town.c.name)
@@ -117,20 +132,25 @@ MADE_OF = digest(*WRITTEN_TO, sessions.CITY_NAME, *sessions.TOPIC_NAMES, TOWN_NA
 _mate, _who = memberships("mate"), PERSON.alias("who")
 _starts = sa.cast(sa.func.timezone(PROGRAMME_ZONE, SESSION.c.starts_at), sa.Date)
 _named = (
-    sa.select(sa.func.concat_ws(" ", _who.c.given_name, _who.c.family_name).label("name"), _who.c.family_name)
+    sa.select(_who.c.family_name, _who.c.given_name, _who.c.person_id)
     .where(_who.c.person_id == _mate.c.person_id, ~_who.c.erased, _who.c.merged_into.is_(None))
     .where(_mate.c.city_id == COORDINATOR.c.city_id)
     .where(is_member(_mate, on=_starts))
     .distinct()
-    .order_by(_who.c.family_name, sa.text("name"))
+    .order_by(_who.c.family_name, _who.c.given_name, _who.c.person_id)
     .limit(MOST_NAMED)
     .correlate(COORDINATOR, SESSION)
     .subquery("named_of_team")
 )
-TEAM = sa.select(
-    sa.func.array_agg(aggregate_order_by(_named.c.name, _named.c.family_name, _named.c.name), type_=sa.ARRAY(sa.Text()))
-).scalar_subquery()
-"""The people of the town's team on the day on which the session begins, by name, as far as they are known."""
+_row = sa.func.jsonb_build_array(_named.c.family_name, _named.c.given_name, _named.c.person_id)
+TEAM = sa.select(sa.func.jsonb_agg(_row, type_=JSONB)).scalar_subquery()
+"""The people of the town's team on the day on which the session begins, as far as they are known: see `team_of`."""
+
+
+def team_of(found: Sequence[Sequence[str | None]] | None) -> tuple[str, ...]:
+    """What `TEAM` selected: their names, in the order of the Polish alphabet, which Postgres does not know."""
+    people = sorted(found or (), key=lambda one: by_name(one[0], one[1], str(one[2])))
+    return tuple(" ".join(filter(None, (given_name, family_name))) for family_name, given_name, _ in people)
 
 
 def scope_of(table: sa.Table) -> Scope:

@@ -93,12 +93,16 @@ class Figure:
     name: str
     number: int
     things: tuple[Thing, ...]
-    """As many as are named."""
+    """As many as are named, and one more if there are others."""
+
+    @property
+    def named(self) -> tuple[Thing, ...]:
+        return self.things[:MOST_OPEN]
 
     @property
     def is_more(self) -> bool:
-        """Whether there are others that are not named."""
-        return len(self.things) == MOST_OPEN
+        """Whether there are others that are not named: of several offers for one training it is one that is named."""
+        return len(self.things) > MOST_OPEN
 
 
 def session_ahead(found: dict[str, Any]) -> SessionAhead:
@@ -161,7 +165,7 @@ _ahead = (
     .outerjoin(SETTLED, sessions.IS_SETTLED)
     .where(_takes_place, SESSION.c.starts_at <= NOW + AHEAD)
     .order_by(SESSION.c.starts_at, SESSION.c.session_id)
-    .limit(MOST_NAMED)
+    .limit(MOST_NAMED + 1)
     .subquery("ahead")
 )
 SESSIONS_AHEAD = sessions.listed(_ahead)
@@ -239,7 +243,7 @@ def _described(name: str, its_id: sa.ColumnElement[str]) -> sa.ColumnElement[Any
 
 def _counted(name: str, found: sa.Select[Any]) -> Any:
     all_of_it, which = found.subquery(f"open_{name}"), found.subquery(f"named_{name}")
-    ids = sa.select(which.c[0].label("id")).distinct().order_by(which.c[0]).limit(MOST_OPEN).subquery(f"ids_{name}")
+    ids = sa.select(which.c[0].label("id")).distinct().order_by(which.c[0]).limit(MOST_OPEN + 1).subquery(f"ids_{name}")
     described = sa.func.coalesce(_described(name, ids.c.id), sa.text("'{}'::jsonb"))
     one = sa.func.jsonb_build_object("id", ids.c.id).op("||", return_type=JSONB)(described)
     things = sa.select(sa.func.jsonb_agg(aggregate_order_by(one, ids.c.id))).scalar_subquery()

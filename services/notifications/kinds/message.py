@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from services.notifications.kinds import sessions
 from services.notifications.kinds.kind import Kind, Reading, Rules, Scope
 from services.notifications.kinds.matters import TOLD_NOTHING, missed_until
-from services.notifications.kinds.whoever import ids_of, is_for, with_ids
+from services.notifications.kinds.whoever import ids_of, is_for, news_of_ids, with_ids
 from services.notifications.ledger import Content, OpenNotice, Told
 from services.notifications.letters import WrittenMail
 from services.notifications.messages import Message, MessageText
@@ -23,7 +23,6 @@ from services.notifications.tables import (
     MESSAGE,
     MESSAGE_TEXT,
     NOW,
-    PERSON,
     SINCE,
     TOLD,
     WRITTEN_TO,
@@ -99,17 +98,11 @@ _untold = sa.and_(MESSAGE.c.decided_at >= SINCE, TOLD.c.content.is_distinct_from
 _unsaid = TOLD.c.given_up.is_distinct_from(MESSAGE.c.message_id)
 _ids = ids_of(MESSAGE, "message_id")
 _recipient = _ids.c.person_id
-_pair = sa.select(_recipient, MESSAGE.c.message_id).select_from(with_ids(MESSAGE, "message_id", _ids))
 MESSAGES = Scope(
     keys=with_ids(MESSAGE, "message_id", _ids),
     recipient=_recipient,
     key=MESSAGE.c.message_id,
-    news={
-        **sessions.news_of_people(_pair, _recipient),
-        PERSON: _pair.join(PERSON, PERSON.c.person_id.in_((_recipient, MESSAGE.c.recipient))).where(
-            sessions.is_news(PERSON)
-        ),
-    },
+    news=news_of_ids(MESSAGE, "message_id"),
     soon={},
 )
 

@@ -15,6 +15,7 @@ from services.notifications.kinds import sessions
 from services.notifications.kinds.kind import Kind, Reading, Rules, Scope
 from services.notifications.kinds.matters import Once
 from services.notifications.kinds.sessions import LASTS
+from services.notifications.kinds.whoever import ids_of, is_for, news_of_ids, under_every_id, with_ids
 from services.notifications.ledger import Content, Told
 from services.notifications.letters import BriefMail
 from services.notifications.sheets import OFF, Office, Sheet, brief
@@ -79,6 +80,8 @@ class NotPlaced(Once):
     told_place: Told | None
     other_is_open: bool
     since: dt.datetime
+    is_for_them: bool = True
+    """Whether it is to be told under this id of theirs."""
 
     @property
     def ends_at(self) -> dt.datetime | None:
@@ -88,7 +91,7 @@ class NotPlaced(Once):
         session, its, place = self.facts.session, self.nominated, self.facts.place
         if session is None or session.state != SCHEDULED or now >= session.starts_at or its.heard_at < self.since:
             return None
-        if its.reason is None or not is_mailed(its.reason) or _has_something(place):
+        if not self.is_for_them or its.reason is None or not is_mailed(its.reason) or _has_something(place):
             return None
         fields = dict(self.facts.true_now(None).says) | {"of": "refusal", "reason": its.reason}
         is_first = self.other_is_open or sessions.is_to_hear_of_its_end(self.told_place, to, now)
@@ -117,6 +120,9 @@ def _sheet(mail: BriefMail, office: Office) -> Sheet:
 # --- the same in SQL -----------------------------------------------------------------------
 
 _about = sessions.about(NAME, of=NOMINATED)
+_ids = ids_of(NOMINATED, "session_id", "person_id", newest=["heard_at"])
+_recipient = _ids.c.person_id
+_is_for_them = is_for(_ids, _about, NOMINATED.c.nomination_id)
 _of_session = NOMINATED.c.session_id == SESSION.c.session_id
 _told_place = sessions.told_of_another(sessions.PLACE_NAME)
 _other_is_open = sessions.is_open(sessions.PLACE_NAME, sessions.OFFER_NAME, sessions.WAITING_NAME)
@@ -128,24 +134,24 @@ _content = sa.case((sa.and_(_is_ahead, _is_to_be_said), NOMINATED.c.nomination_i
 
 
 def _around(nominated: sa.FromClause) -> sa.FromClause:
-    found = sessions.beside_place(nominated, NOMINATED, _about)
-    return sessions.with_told(found, _told_place, sessions.PLACE_NAME, of=NOMINATED)
+    found = sessions.beside_place(nominated, NOMINATED, _recipient, _about)
+    return sessions.with_told(found, _told_place, sessions.PLACE_NAME, of=NOMINATED, whose=_recipient)
 
 
-_pair = sa.select(NOMINATED.c.person_id, NOMINATED.c.session_id)
+_said = sa.select(NOMINATED)
+_whose = (NOMINATED.c.person_id, NOMINATED.c.session_id)
 _key = sa.func.split_part(OPEN.c.about, "/", 2)
 _heard = sessions.is_news(NOMINATED)
+_place = sa.select(PLACE.c.person_id, PLACE.c.session_id).where(sessions.is_news(PLACE))
 _SCOPE = Scope(
-    keys=NOMINATED,
-    recipient=NOMINATED.c.person_id,
+    keys=with_ids(NOMINATED, "session_id", _ids, "person_id"),
+    recipient=_recipient,
     key=NOMINATED.c.session_id,
     news={
-        ANSWERED: _pair.where(_heard),
-        PLACE: _pair.join(
-            PLACE, sa.and_(PLACE.c.session_id == NOMINATED.c.session_id, PLACE.c.person_id == NOMINATED.c.person_id)
-        ).where(sessions.is_news(PLACE)),
-        SESSION: _pair.join(SESSION, _of_session).where(sessions.is_news(SESSION)),
-        **sessions.news_of_people(_pair, NOMINATED.c.person_id),
+        ANSWERED: under_every_id(_said.where(_heard), *_whose),
+        PLACE: _place,
+        SESSION: under_every_id(_said.join(SESSION, _of_session).where(sessions.is_news(SESSION)), *_whose),
+        **news_of_ids(NOMINATED, "session_id", "person_id"),
     },
     soon={
         ANSWERED: sa.exists().where(NOMINATED.c.person_id == OPEN.c.recipient, NOMINATED.c.session_id == _key, _heard)
@@ -156,9 +162,9 @@ _SCOPE = Scope(
 def _read(reading: Reading, rules: Rules) -> NotPlaced:
     nominated = reading.next(Nominated)
     facts = sessions.read(reading, known=False)
-    (other_is_open,) = reading.values(1)
+    other_is_open, is_for_them = reading.values(2)
     assert nominated is not None
-    return NotPlaced(facts, nominated, reading.next(Told), other_is_open, rules.since)
+    return NotPlaced(facts, nominated, reading.next(Told), other_is_open, rules.since, is_for_them)
 
 
 NOMINATED_KIND = Kind(
@@ -168,13 +174,15 @@ NOMINATED_KIND = Kind(
     around=_around,
     about=_about,
     content=_content,
-    differs=sa.and_(_content.is_not(None), NOMINATED.c.heard_at >= SINCE, TOLD.c.content.is_distinct_from(_content)),
+    differs=sa.and_(
+        _content.is_not(None), _is_for_them, NOMINATED.c.heard_at >= SINCE, TOLD.c.content.is_distinct_from(_content)
+    ),
     waits={ANOTHER_MAIL: sa.or_(_other_is_open, sessions.to_hear_of_its_end(_told_place))},
     unknown=sessions.UNKNOWN,
     parts=(LASTS,),
     told_by_others=sa.false(),
     made_of=sessions.MADE_OF,
-    columns=(*NOMINATED.c, *sessions.READ, _other_is_open, *_told_place.c),
+    columns=(*NOMINATED.c, *sessions.READ, _other_is_open, _is_for_them, *_told_place.c),
     read=_read,
     sheet=_sheet,
     settles=1.0,

@@ -123,4 +123,6 @@ NOTE_KIND = replace(
     may_wait=False,
     mutes=None,
     concerned_by=sessions.EVERY_MAIL,
+    # Whoever is given back the place before its end has left hears nothing of it, and nothing else brings the note.
+    after_its_end=frozenset({sessions.PLACE_NAME}),
 )

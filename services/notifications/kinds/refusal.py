@@ -1,6 +1,7 @@
 """The mail about a refusal: why somebody who asked for a place did not get one, and what they can do.
 
-A refusal changes no place, so it is a row of its own beside it. It is told once, as long as nothing newer was said about the place.
+A refusal changes no place, so it is a row of its own beside it. It is told once, as long as nothing newer was said about the place, and to
+whoever they turned out to be since, unless those have one.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from services.notifications.kinds import sessions
 from services.notifications.kinds.kind import Kind, Reading, Rules, Scope
 from services.notifications.kinds.matters import Once
 from services.notifications.kinds.sessions import LASTS
+from services.notifications.kinds.whoever import ids_of, is_for, news_of_ids, under_every_id, with_ids
 from services.notifications.ledger import Content, OpenNotice, Told
 from services.notifications.letters import BriefMail
 from services.notifications.sheets import CALM, OFF, Office, Sheet, brief
@@ -87,6 +89,8 @@ class Refused(Once):
     other_is_open: bool
     """Whether a mail about their place, an offer or their waiting is on its way to them."""
     since: dt.datetime
+    is_for_them: bool = True
+    """Whether it is to be told under this id of theirs."""
 
     @property
     def ends_at(self) -> dt.datetime | None:
@@ -94,7 +98,7 @@ class Refused(Once):
 
     def found(self, to: Addressee, now: dt.datetime) -> Difference | None:
         session = self.facts.session
-        if session is None or now >= session.ends_at or not self._is_to_be_said:
+        if session is None or now >= session.ends_at or not self.is_for_them or not self._is_to_be_said:
             return None
         because = self._because(now)
         reason = OPEN_NOW if because == OPEN_NOW else self.refusal.reason
@@ -130,9 +134,11 @@ class Refused(Once):
             return False
         if place is None:
             return True
-        if place.source == refusal.source:
+        if (place.source, place.person_id) == (refusal.source, refusal.person_id):
             return place.version < refusal.version
-        return place.heard_at <= refusal.heard_at
+        # Of somebody else's word no version tells, nor of what was said to another id: then they may have a place there all the time.
+        is_older = place.heard_at <= refusal.heard_at
+        return is_older and (place.person_id == refusal.person_id or Standing(place.state) in WITHOUT_PLACE)
 
     def _because(self, now: dt.datetime) -> str:
         """As it is now: what somebody is told to do has to be possible."""
@@ -171,14 +177,18 @@ def _sheet(mail: BriefMail, office: Office) -> Sheet:
 # --- the same in SQL -----------------------------------------------------------------------
 
 _about = sessions.about(NAME, of=REFUSAL)
+_ids = ids_of(REFUSAL, "session_id", "person_id", newest=["heard_at"])
+_recipient = _ids.c.person_id
+_is_for_them = is_for(_ids, _about, REFUSAL.c.event_id)
 _told_place = sessions.told_of_another(sessions.PLACE_NAME)
 _other_is_open = sessions.is_open(sessions.PLACE_NAME, sessions.OFFER_NAME, sessions.WAITING_NAME)
 _of_session = REFUSAL.c.session_id == SESSION.c.session_id
+_is_same = PLACE.c.person_id == REFUSAL.c.person_id
 _is_newest = sa.or_(
     PLACE.c.session_id.is_(None),
     sa.case(
-        (PLACE.c.source == REFUSAL.c.source, PLACE.c.version < REFUSAL.c.version),
-        else_=PLACE.c.heard_at <= REFUSAL.c.heard_at,
+        (sa.and_(_is_same, PLACE.c.source == REFUSAL.c.source), PLACE.c.version < REFUSAL.c.version),
+        else_=sa.and_(PLACE.c.heard_at <= REFUSAL.c.heard_at, sa.or_(_is_same, PLACE.c.state.in_(WITHOUT_PLACE))),
     ),
 )
 _is_to_be_said = sa.and_(
@@ -191,21 +201,22 @@ _content = sa.case((sa.and_(_is_to_be_said, LASTS), REFUSAL.c.event_id))
 
 
 def _around(refusals: sa.FromClause) -> sa.FromClause:
-    found = sessions.beside_place(refusals, REFUSAL, _about)
+    found = sessions.beside_place(refusals, REFUSAL, _recipient, _about)
     return sessions.with_told(found, _told_place, sessions.PLACE_NAME)
 
 
-_pair = sa.select(REFUSAL.c.person_id, REFUSAL.c.session_id)
+_said = sa.select(REFUSAL)
+_whose = (REFUSAL.c.person_id, REFUSAL.c.session_id)
 _key = sa.func.split_part(OPEN.c.about, "/", 2)
 _of_open = sa.and_(REFUSAL.c.person_id == OPEN.c.recipient, REFUSAL.c.session_id == _key)
 REFUSALS = Scope(
-    keys=REFUSAL,
-    recipient=REFUSAL.c.person_id,
+    keys=with_ids(REFUSAL, "session_id", _ids, "person_id"),
+    recipient=_recipient,
     key=REFUSAL.c.session_id,
     news={
-        REFUSAL: _pair.where(sessions.is_news(REFUSAL)),
-        SESSION: _pair.join(SESSION, _of_session).where(sessions.is_news(SESSION)),
-        **sessions.news_of_people(_pair, REFUSAL.c.person_id),
+        REFUSAL: under_every_id(_said.where(sessions.is_news(REFUSAL)), *_whose),
+        SESSION: under_every_id(_said.join(SESSION, _of_session).where(sessions.is_news(SESSION)), *_whose),
+        **news_of_ids(REFUSAL, "session_id", "person_id"),
     },
     soon={REFUSAL: sa.exists().where(_of_open, sessions.is_news(REFUSAL))},
 )
@@ -215,9 +226,9 @@ REFUSALS = Scope(
 def _read(reading: Reading, rules: Rules) -> Refused:
     refusal = reading.next(Refusal)
     facts = sessions.read(reading, known=False)
-    (other_is_open,) = reading.values(1)
+    other_is_open, is_for_them = reading.values(2)
     assert refusal is not None
-    return Refused(facts, refusal, reading.next(Told), other_is_open, rules.since)
+    return Refused(facts, refusal, reading.next(Told), other_is_open, rules.since, is_for_them)
 
 
 REFUSAL_KIND = Kind(
@@ -227,13 +238,15 @@ REFUSAL_KIND = Kind(
     around=_around,
     about=_about,
     content=_content,
-    differs=sa.and_(_content.is_not(None), REFUSAL.c.heard_at >= SINCE, TOLD.c.content.is_distinct_from(_content)),
+    differs=sa.and_(
+        _content.is_not(None), _is_for_them, REFUSAL.c.heard_at >= SINCE, TOLD.c.content.is_distinct_from(_content)
+    ),
     waits={ANOTHER_MAIL: sa.or_(_other_is_open, sessions.to_hear_of_its_end(_told_place))},
     unknown=sessions.UNKNOWN,
     parts=(LASTS,),
     told_by_others=sa.false(),
     made_of=sessions.MADE_OF,
-    columns=(*REFUSAL.c, *sessions.READ, _other_is_open, *_told_place.c),
+    columns=(*REFUSAL.c, *sessions.READ, _other_is_open, _is_for_them, *_told_place.c),
     read=_read,
     sheet=_sheet,
     concerned_by=sessions.EVERY_MAIL | {EnrolmentRefused},

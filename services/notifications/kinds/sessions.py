@@ -262,8 +262,15 @@ def told_of_another(name: str) -> Any:
     return TOLD.alias(f"told_{name}")
 
 
-def with_told(found: sa.FromClause, told: Any, name: str, *, of: sa.Table = PLACE) -> sa.FromClause:
-    return found.outerjoin(told, is_told(told, of.c.person_id, about(name, of=of)))
+def with_told(
+    found: sa.FromClause,
+    told: Any,
+    name: str,
+    *,
+    of: sa.Table = PLACE,
+    whose: sa.ColumnElement[str] = PLACE.c.person_id,
+) -> sa.FromClause:
+    return found.outerjoin(told, is_told(told, whose, about(name, of=of)))
 
 
 def told_since(other: Any) -> sa.ColumnElement[bool]:
@@ -357,14 +364,17 @@ def life_before() -> sa.ColumnElement[int]:
     return sa.func.coalesce(stood(earlier), 0)
 
 
-def beside_place(keys: sa.FromClause, of: sa.Table, subject: sa.ColumnElement[str]) -> sa.FromClause:
-    """Around what is said of a person and a session beside their place, which there need not be. `of`: where it stands."""
-    place = sa.and_(PLACE.c.session_id == of.c.session_id, PLACE.c.person_id == of.c.person_id)
+def beside_place(
+    keys: sa.FromClause, of: sa.Table, whose: sa.ColumnElement[str], subject: sa.ColumnElement[str]
+) -> sa.FromClause:
+    """Around what is said of a person and a session beside their place, which there need not be. `of`: where it stands; `whose`: who is written
+    to."""
+    place = sa.and_(PLACE.c.session_id == of.c.session_id, PLACE.c.person_id == whose)
     return (
         keys.join(SESSION, SESSION.c.session_id == of.c.session_id)
         .outerjoin(PLACE, place)
-        .outerjoin(TOLD, is_told(TOLD, of.c.person_id, subject))
-        .outerjoin(CONTACT, CONTACT.c.person_id == of.c.person_id)
+        .outerjoin(TOLD, is_told(TOLD, whose, subject))
+        .outerjoin(CONTACT, CONTACT.c.person_id == whose)
         .outerjoin(SETTLED, IS_SETTLED)
     )
 
@@ -417,7 +427,7 @@ def beside_differs(
 _MARK = sa.bindparam("mark", type_=sa.DateTime(timezone=True))
 
 
-def is_news(table: sa.Table) -> sa.ColumnElement[bool]:
+def is_news(table: sa.FromClause) -> sa.ColumnElement[bool]:
     return table.c.heard_at >= _MARK
 
 

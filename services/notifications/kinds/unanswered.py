@@ -109,7 +109,9 @@ def _read(reading: Reading, rules: Rules) -> Unanswered:
     facts, coordinates, town_name = coordinators.read(reading)
     team, is_answered = reading.values(2)
     assert its is not None
-    return Unanswered(facts, coordinates, town_name, its, tuple(team or ()), reading.next(Told), is_answered, rules)
+    return Unanswered(
+        facts, coordinates, town_name, its, coordinators.team_of(team), reading.next(Told), is_answered, rules
+    )
 
 
 UNANSWERED_KIND = Kind(

@@ -5,34 +5,60 @@ A notice that was planned under a former id is found here as well: who takes it 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
 
-from services.notifications.tables import PERSON, TOLD, is_told
+from services.notifications.kinds.sessions import is_news
+from services.notifications.tables import CONTACT, PERSON, TOLD, is_told
 from shared.postgres.merged import paths_of, survivors_of
 
+_before, _since = paths_of(PERSON).alias("had_before"), paths_of(PERSON).alias("had_since")
 
-def ids_of(table: sa.Table, name: str) -> sa.Subquery:
-    """Every id that the recipient of a row has had since (`person_id`), once for each of what the rows are about (`name`)."""
+
+def ids_of(table: sa.Table, name: str, whose: str = "recipient", *, newest: Sequence[str] = ()) -> sa.Subquery:
+    """Every id that the recipient of a row (`whose`) has had since (`person_id`), once for each of what the rows are about (`name`). `newest`:
+    where rows of several of one's ids are about the same, that which has more of these stands for all; a row of the very id before all of them."""
     its, also, goes = table.alias(f"its_{table.name}"), table.alias(f"also_{table.name}"), paths_of(PERSON)
-    is_named_too = sa.exists().where(also.c[name] == its.c[name], also.c.recipient == goes.c.into_id)
-    themselves = sa.select(its.c[name], its.c.recipient, its.c.recipient.label("person_id"))
+    is_named_too = sa.exists().where(also.c[name] == its.c[name], also.c[whose] == goes.c.into_id)
+    themselves = sa.select(its.c[name], its.c[whose].label("recipient"), its.c[whose].label("person_id"))
     became = (
-        sa.select(its.c[name], its.c.recipient, goes.c.into_id)
+        sa.select(its.c[name], its.c[whose].label("recipient"), goes.c.into_id)
         .ext(distinct_on(its.c[name], goes.c.into_id))
-        .join(goes, goes.c.person_id == its.c.recipient)
+        .join(goes, goes.c.person_id == its.c[whose])
         .where(~is_named_too)
-        .order_by(its.c[name], goes.c.into_id, its.c.recipient)
+        .order_by(its.c[name], goes.c.into_id, *(its.c[one].desc() for one in newest), its.c[whose])
         .subquery(f"became_{table.name}")
     )
     return sa.union_all(themselves, sa.select(became)).subquery(f"to_{table.name}")
 
 
-def with_ids(table: sa.Table, name: str, ids: sa.Subquery) -> sa.Join:
-    is_its = sa.and_(ids.c[name] == table.c[name], ids.c.recipient == table.c.recipient)
+def with_ids(table: sa.Table, name: str, ids: sa.Subquery, whose: str = "recipient") -> sa.Join:
+    is_its = sa.and_(ids.c[name] == table.c[name], ids.c.recipient == table.c[whose])
     return sa.join(table, ids, is_its)
+
+
+def under_every_id(
+    said: sa.Select[Any], recipient: sa.ColumnElement[str], key: sa.ColumnElement[Any]
+) -> sa.Select[Any]:
+    """(recipient, key) of what was said, under every id that the recipient has had since. Looked up row by row: `ids_of` is of all that was ever
+    said, and a look at the news is not to grow with that."""
+    became = said.with_only_columns(_since.c.into_id, key).join(_since, _since.c.person_id == recipient)
+    return sa.select(sa.union_all(said.with_only_columns(recipient, key), became).subquery("said_to"))
+
+
+def news_of_ids(table: sa.Table, name: str, whose: str = "recipient") -> dict[sa.Table, sa.Select[Any]]:
+    """What was said to whoever something is heard of, also under an id between the first that they had and the last."""
+    return {heard: under_every_id(*_said_to(heard, table, name, whose)) for heard in (CONTACT, PERSON)}
+
+
+def _said_to(heard: sa.Table, table: sa.Table, name: str, whose: str) -> tuple[sa.Select[Any], Any, Any]:
+    of, its = heard.alias("heard_of"), table.alias(f"its_{table.name}")
+    former = sa.select(_before.c.person_id).join(of, of.c.person_id == _before.c.into_id)
+    ids = sa.union(sa.select(of.c.person_id).where(is_news(of)), former.where(is_news(of))).subquery("ids_of_theirs")
+    return sa.select(its).join(ids, ids.c.person_id == its.c[whose]), its.c[whose], its.c[name]
 
 
 def is_for(ids: sa.Subquery, about: sa.ColumnElement[str], content: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
@@ -46,3 +72,17 @@ def is_for(ids: sa.Subquery, about: sa.ColumnElement[str], content: sa.ColumnEle
         .where(former.c.into_id == ids.c.person_id)
     )
     return sa.and_(stays, ~was_told)
+
+
+def told_to_former(ids: sa.Subquery, about: sa.ColumnElement[str], of: sa.Table) -> Any:
+    """What somebody was told last under an id that has gone into theirs. `of`: where the subject stands."""
+    former, told = survivors_of(PERSON).alias("former_id"), TOLD.alias("told_formerly")
+    return (
+        sa.select(told)
+        .select_from(former.join(told, is_told(told, former.c.person_id, about)))
+        .where(former.c.into_id == ids.c.person_id, told.c.told_at.is_not(None))
+        .order_by(told.c.told_at.desc(), told.c.recipient.collate("C"))
+        .limit(1)
+        .correlate(ids, of)
+        .lateral("told_to_former")
+    )

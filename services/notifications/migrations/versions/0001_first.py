@@ -565,6 +565,8 @@ CREATE TABLE projection.message (
     CONSTRAINT message_key PRIMARY KEY (message_id, recipient)
 );
 
+CREATE INDEX message_recipient ON projection.message (recipient);
+
 CREATE INDEX message_until ON projection.message (until);
 
 CREATE TABLE projection.asked (
@@ -587,6 +589,8 @@ CREATE TABLE projection.asked (
 );
 
 CREATE INDEX asked_declined ON projection.asked (decided_at) WHERE declined is not null;
+
+CREATE INDEX asked_heard ON projection.asked (heard_at);
 
 CREATE INDEX asked_recipient ON projection.asked (recipient, decided_at);
 
