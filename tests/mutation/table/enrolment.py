@@ -565,8 +565,8 @@ MUTATIONS = (
     ),
     Mutation(
         "a correction holds while the planner says the same",
-        "services/enrolment/corrections.py",
-        " or correction.planned_capacity != session.capacity:",
+        "services/enrolment/rules.py",
+        " or laid.planned_capacity != planned:",
         ":",
         ("tests/enrolment/test_office.py",),
     ),
