@@ -17,7 +17,7 @@ from shared.contracts.enrolment import (
     Standing,
     WithdrawalReason,
 )
-from shared.contracts.model import members
+from shared.contracts.model import Language, members
 from shared.contracts.planner import Details, Meeting, SessionKind, SessionStanding, Terms
 from shared.contracts.portal import NominationMode, Reply
 from shared.contracts.selection import TownOutcome
@@ -68,7 +68,9 @@ class Session(Shape):
         kind="supplementary",
         phase=1,
         topic="climate",
+        topic_names={"pl": "Adaptacja do zmian klimatu", "en": "Climate adaptation"},
         city_id="geonames:776597",
+        city_name="Augustów",
         venue="Urząd Miejski w Augustowie, sala 12",
         address="ul. Młyńska 35, Augustów",
         capacity=40,
@@ -109,7 +111,9 @@ class Session(Shape):
     kind: SessionKind
     phase: int
     topic: str
+    topic_names: dict[Language, str] = Field(description="What people call it; empty: nobody has said.")
     city_id: str
+    city_name: str | None = Field(description="As the town is called in its last stage.")
     venue: str
     address: str | None
     capacity: int

@@ -28,6 +28,7 @@ from services.enrolment.rules import capacity_in_force, share_in_force
 from services.enrolment.state import in_line
 from services.enrolment.tables import (
     CALL,
+    CITY_NAME,
     CORRECTION,
     COUNTS,
     IS_SETTLED,
@@ -38,6 +39,7 @@ from services.enrolment.tables import (
     SESSION,
     SETTLED,
     TAKES_SEAT,
+    TOPIC_NAMES,
     TOWN,
     taken_of,
 )
@@ -72,6 +74,8 @@ def _session_list() -> sa.Select[Any]:
     return (
         sa.select(
             *columns,
+            TOPIC_NAMES,
+            CITY_NAME,
             *(count(_taken.c[column.name], 0).label(column.name) for column in COUNTS),
             *_of_correction.values(),
             sa.func.concat(SESSION.c.version, "-", count(CORRECTION.c.version, 0)).label("tag"),
