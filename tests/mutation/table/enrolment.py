@@ -6,7 +6,7 @@ MUTATIONS = (
     Mutation(
         "whoever waited gets no seat by having been out",
         "services/enrolment/settling.py",
-        "            standing = Standing.WAITLISTED if had in (Standing.WAITLISTED, Standing.OFFERED) else None\n",
+        "            standing = Standing.WAITLISTED if had is not None and had.is_pending else None\n",
         "",
         (
             "tests/enrolment/test_towns.py::test_whoever_was_only_in_line_does_not_get_a_seat_by_their_towns_return_that_is_held_for_whoever_is_asked",
