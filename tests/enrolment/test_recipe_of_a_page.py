@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from services.enrolment.answers import Session
 from shared.contracts.planner import SessionCancelled
 from shared.contracts.rules import TopicDefined
 from shared.testing import body_of, heard
@@ -49,3 +50,9 @@ async def test_it_is_found_by_itself_and_speaks_both_languages(
     assert ("Klimat<" in shown["pl"], "The climate<" in shown["en"]) == (True, True)
     assert cancelled.status_code == 404
     assert (nowhere.status_code, "There is nothing here" in nowhere.text) == (404, True)
+
+
+def test_it_tells_what_a_session_has() -> None:
+    told = re.search(r"`session` has what the API answers of one: (.*?) …", RECIPE)
+    assert told is not None
+    assert set(re.findall(r"`(\w+)`", told[1])) <= set(Session.model_fields)
