@@ -571,6 +571,13 @@ MUTATIONS = (
         ("tests/enrolment/test_office.py",),
     ),
     Mutation(
+        "a corrected share holds while the planner says the same",
+        "services/enrolment/rules.py",
+        " or laid.planned_places_per_town != planned:",
+        ":",
+        ("tests/enrolment/test_office.py::test_a_share_is_corrected_likewise_and_each_is_over_by_itself",),
+    ),
+    Mutation(
         "a correction that is over stays over",
         "services/enrolment/handlers.py",
         "    _end_correction(working, session_id, heard)",
