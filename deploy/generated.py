@@ -1,5 +1,5 @@
-"""What names every service in files that are not Python: written from the registry, and held to it in `make check`. So is the description of
-all streams, which is a file of its own.
+"""What names every service in files that are not Python: written from the registry, and held to it in `make check`. So is what names every
+event: the tables of streams for people, and their description for tools, which is a file of its own.
 
 `python -m deploy.generated write` or `check`. A part stands between a line with `>>> its name` and one with `<<<`; the rest of the
 file is a person's.
@@ -16,7 +16,7 @@ from typing import get_args
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from deploy import asyncapi
+from deploy import asyncapi, stream_tables
 from deploy.docker.example import settings_of
 from services import SERVICES, Registered
 from shared.settings import Settings
@@ -129,41 +129,40 @@ PARTS: dict[str, dict[str, Callable[[], Iterator[str]]]] = {
     "deploy/docker/Caddyfile": {"services": _routes},
     "deploy/docker/page/index.html": {"services": _links},
 }
+_ALL = PARTS | stream_tables.PARTS
 
 
 def renewed(file: str, text: str) -> str:
     """The text with every part as the registry has it now. ValueError: a part is missing, or nobody knows it."""
-    found: list[str] = []
+    found, parts = list[str](), _ALL[file]
 
     def renew(match: re.Match[str]) -> str:
         indent, opening, name, _, closing = match.groups()
         found.append(name)
-        if name not in PARTS[file]:
+        if name not in parts:
             raise ValueError(f"{file}: nobody writes a part {name!r}")
-        lines = "".join(f"{indent}{line}\n" if line else "\n" for line in PARTS[file][name]())
+        lines = "".join(f"{indent}{line}\n" if line else "\n" for line in parts[name]())
         return f"{indent}{opening}\n{lines}{closing}"
 
     made = _PART.sub(renew, text)
-    if sorted(found) != sorted(PARTS[file]):
-        raise ValueError(
-            f"{file}: there are the parts {', '.join(found) or 'none'} instead of {', '.join(PARTS[file])}"
-        )
+    if sorted(found) != sorted(parts):
+        raise ValueError(f"{file}: there are the parts {', '.join(found) or 'none'} instead of {', '.join(parts)}")
     return made
 
 
 def main(action: str) -> int:
     """Returns 0 when every part is as the registry has it; `write` makes it so."""
     wrong: list[str] = []
-    for name in (*PARTS, asyncapi.FILE):
+    for name in (*_ALL, asyncapi.FILE):
         text = file.read_text("utf-8") if (file := ROOT / name).exists() else ""
-        made = renewed(name, text) if name in PARTS else asyncapi.text()
+        made = renewed(name, text) if name in _ALL else asyncapi.text()
         if made != text and action == "write":
             (ROOT / name).write_text(made, "utf-8")
             print(f"{name} written")
         elif made != text:
             wrong.append(name)
     for name in wrong:
-        print(f"{name} is not what services/__init__.py makes of it: `make generated`", file=sys.stderr)
+        print(f"{name} is not what the registry and the contracts make of it: `make generated`", file=sys.stderr)
     return 1 if wrong else 0
 
 

@@ -17,7 +17,7 @@ from shared.contracts.enrolment import (
     Standing,
     WithdrawalReason,
 )
-from shared.contracts.model import members
+from shared.contracts.model import Language, members
 from shared.contracts.planner import Details, Meeting, SessionKind, SessionStanding, Terms
 from shared.contracts.portal import NominationMode, Reply
 from shared.contracts.selection import TownOutcome
@@ -50,6 +50,17 @@ class Town(Shape):
     stages: list[StageOutcome]
 
 
+class Counted(Shape):
+    """How many places stand so."""
+
+    enrolled: int
+    offered: int = Field(description="Places held for somebody until they answer.")
+    waitlisted: int
+
+
+FOR_EXAMPLE: dict[str, JsonValue] = {"enrolled": 3, "offered": 1, "waitlisted": 2}
+
+
 class Correction(Shape):
     """What the office says instead of the planner, and what the planner said then. Null: that is as the planner says."""
 
@@ -60,7 +71,7 @@ class Correction(Shape):
     decided_at: dt.datetime
 
 
-class Session(Shape):
+class Session(Counted):
     """A dated training, and how many have a place or wait."""
 
     model_config = exemplified(
@@ -68,7 +79,9 @@ class Session(Shape):
         kind="supplementary",
         phase=1,
         topic="climate",
+        topic_names={"pl": "Adaptacja do zmian klimatu", "en": "Climate adaptation"},
         city_id="geonames:776597",
+        city_name="Augustów",
         venue="Urząd Miejski w Augustowie, sala 12",
         address="ul. Młyńska 35, Augustów",
         capacity=40,
@@ -109,7 +122,9 @@ class Session(Shape):
     kind: SessionKind
     phase: int
     topic: str
+    topic_names: dict[Language, str] = Field(description="What people call it; empty: nobody has said.")
     city_id: str
+    city_name: str | None = Field(description="As the town is called in its last stage.")
     venue: str
     address: str | None
     capacity: int
@@ -119,9 +134,6 @@ class Session(Shape):
     state: SessionStanding
     terms: Terms = Field(description="Who gets a place, how and until when.")
     details: Details
-    enrolled: int
-    offered: int = Field(description="Places held for somebody until they answer.")
-    waitlisted: int
     seats: int = Field(description="For how many it is: by the planner, or by the office instead.")
     places_per_town: int | None = Field(description="How many of one town may have a place, likewise.")
     taken: int = Field(description="Of the seats: who has one, and who is offered one.")
@@ -387,24 +399,18 @@ class DecidedSubstitution(Decided):
     comes: Place | None
 
 
-class Requests(Shape):
+class Requests(Counted):
     """Requests for a place, by what became of them."""
 
-    enrolled: int
-    offered: int
-    waitlisted: int
     refused: int
     withdrawn: int
     held: int
 
 
-class Places(Shape):
+class Places(Counted):
     """Places against seats, in sessions that take place."""
 
     sessions: int
-    enrolled: int
-    offered: int
-    waitlisted: int
     oversold_sessions: int
     waiting_ahead: int = Field(description="Who waits for a session that has not begun.")
     unsettled_sessions: int

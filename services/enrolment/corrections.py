@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+from services.enrolment.rules import capacity_in_force, share_in_force
 from services.enrolment.state import Correction, Session
 from services.enrolment.stating import Asked
 from shared.contracts.enrolment import TermsCorrected
@@ -29,19 +30,13 @@ def correction_of(working: Working, session: Session) -> Correction | None:
 
 
 def capacity_of(working: Working, session: Session) -> int:
-    """How many the room is for: as the office has it, while the planner says what that was laid over."""
-    correction = correction_of(working, session)
-    if correction is None or correction.capacity is None or correction.planned_capacity != session.capacity:
-        return session.capacity
-    return correction.capacity
+    """How many the room is for."""
+    return capacity_in_force(session.capacity, correction_of(working, session))
 
 
 def share_of(working: Working, session: Session) -> int | None:
-    """How many of one town may have a place, likewise."""
-    planned, correction = session.terms.places_per_town, correction_of(working, session)
-    if correction is None or correction.places_per_town is None or correction.planned_places_per_town != planned:
-        return planned
-    return correction.places_per_town
+    """How many of one town may have a place."""
+    return share_in_force(session.terms, correction_of(working, session))
 
 
 def stated_at(working: Working, session: Session) -> dt.datetime:

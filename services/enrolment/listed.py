@@ -6,6 +6,7 @@ import datetime as dt
 
 from pydantic import Field
 
+from services.enrolment.answers import FOR_EXAMPLE, Counted
 from shared.contracts.enrolment import AskedFor
 from shared.contracts.portal import Reply
 from shared.web.answers import Shape, exemplified
@@ -111,18 +112,13 @@ class HeldRequest(Shape):
     expires_at: dt.datetime
 
 
-class TownsPlaces(Shape):
+class TownsPlaces(Counted):
     """What one town has in a session."""
 
-    model_config = exemplified(
-        city_id="geonames:776597", name="Augustów", enrolled=3, offered=1, waitlisted=2, extra=0, share=4, free=0
-    )
+    model_config = exemplified(**FOR_EXAMPLE, city_id="geonames:776597", name="Augustów", extra=0, share=4, free=0)
 
     city_id: str
     name: str | None
-    enrolled: int
-    offered: int
-    waitlisted: int
     extra: int = Field(description="Beside the rules: of those enrolled, and counted against no share.")
     share: int | None = Field(description="How many of the town may have a place; null: as many as there are.")
     free: int = Field(ge=0, description="How many more of the town could have one now.")

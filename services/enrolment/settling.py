@@ -250,7 +250,7 @@ def _coming(session_id: str, places: Sequence[Place], entering: Sequence[Entry])
             fields = carried(entry.returning) | {"city_id": entry.city_id, "clashes_with": entry.clashes_with}
             had, fields["had"] = fields["had"], None
             # Whoever waited, or was asked whether they come, does not get by having been out what others before them wait for.
-            standing = Standing.WAITLISTED if had in (Standing.WAITLISTED, Standing.OFFERED) else None
+            standing = Standing.WAITLISTED if had is not None and had.is_pending else None
         else:
             number += 1
             fields = _fields_of(session_id, entry, before, _numbers(places, number))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
 
 from services.enrolment.history import Told, Unsaid
 from services.enrolment.state import (
@@ -72,6 +73,23 @@ COUNTS = [
     sa.func.count().filter(TAKES_SEAT, PLACE.c.basis == Basis.OFFICE).label("extra"),
 ]
 """How many places stand so, by the name of each standing; and how many seats the office has given beside the rules."""
+TOPIC_NAMES = sa.func.coalesce(
+    sa.select(sa.func.jsonb_build_object("pl", TOPIC.c.name_pl, "en", TOPIC.c.name_en, type_=JSONB))
+    .where(TOPIC.c.topic == SESSION.c.topic)
+    .order_by(TOPIC.c.rule_id)
+    .limit(1)
+    .scalar_subquery(),
+    sa.literal({}, JSONB),
+).label("topic_names")
+CITY_NAME = (
+    sa.select(TOWN.c.name)
+    .where(TOWN.c.city_id == SESSION.c.city_id)
+    .order_by(TOWN.c.stage.desc())
+    .limit(1)
+    .scalar_subquery()
+    .label("city_name")
+)
+"""What people call a session's topic, and its town: as in its last stage."""
 IS_SETTLED = sa.and_(
     SETTLED.c.session_id == SESSION.c.session_id,
     SETTLED.c.session_source == SESSION.c.source,

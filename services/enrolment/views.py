@@ -24,9 +24,11 @@ from services.enrolment.answers import (
     TownCalled,
 )
 from services.enrolment.doubles import Entered, likely_doubles
+from services.enrolment.rules import capacity_in_force, share_in_force
 from services.enrolment.state import in_line
 from services.enrolment.tables import (
     CALL,
+    CITY_NAME,
     CORRECTION,
     COUNTS,
     IS_SETTLED,
@@ -37,6 +39,7 @@ from services.enrolment.tables import (
     SESSION,
     SETTLED,
     TAKES_SEAT,
+    TOPIC_NAMES,
     TOWN,
     taken_of,
 )
@@ -71,6 +74,8 @@ def _session_list() -> sa.Select[Any]:
     return (
         sa.select(
             *columns,
+            TOPIC_NAMES,
+            CITY_NAME,
             *(count(_taken.c[column.name], 0).label(column.name) for column in COUNTS),
             *_of_correction.values(),
             sa.func.concat(SESSION.c.version, "-", count(CORRECTION.c.version, 0)).label("tag"),
@@ -147,11 +152,8 @@ async def _shown(connection: AsyncConnection, found: Iterable[Any]) -> list[Sess
 def _room(row: Any) -> tuple[dict[str, Any], Correction | None]:
     """How many seats there are, by whoever's word holds, and how many are taken."""
     said = {name: getattr(row, f"correction_{name}") for name in _of_correction}
-    seats, share = row.capacity, row.terms.places_per_town
-    if said["capacity"] is not None and said["planned_capacity"] == seats:
-        seats = said["capacity"]
-    if said["places_per_town"] is not None and said["planned_places_per_town"] == share:
-        share = said["places_per_town"]
+    correction = Correction(**said) if said["decided_at"] is not None else None
+    seats, share = capacity_in_force(row.capacity, correction), share_in_force(row.terms, correction)
     taken = taken_of(row._mapping)
     room = {
         "seats": seats,
@@ -161,7 +163,7 @@ def _room(row: Any) -> tuple[dict[str, Any], Correction | None]:
         "over_capacity": max(0, taken - seats),
     }
     holds = (seats, share) != (row.capacity, row.terms.places_per_town)
-    return room, Correction(**said) if holds else None
+    return room, correction if holds else None
 
 
 async def _came_last(connection: AsyncConnection, over: Mapping[str, int]) -> dict[str, list[str]]:
@@ -376,6 +378,7 @@ async def books(connection: AsyncConnection) -> dict[str, Any]:
         .subquery()
     )
     taken, waiting = taken_of(live.c), sum(live.c[standing] for standing in IN_LINE)
+    # As `capacity_in_force` has it.
     is_corrected = live.c.correction_planned_capacity == live.c.capacity
     for_how_many = sa.case((is_corrected, live.c.correction_capacity), else_=live.c.capacity)
     totals = sa.select(

@@ -13,7 +13,7 @@ from services.notifications.answers import Notice, NotificationsBooks, Suppresse
 from services.notifications.asked_api import asked_routes
 from services.notifications.decisions import operator_says, release
 from services.notifications.going_live_api import going_live_routes
-from services.notifications.ledger import NOT_SENT, NoticeState, OpenNotice, Told
+from services.notifications.ledger import MAY_BECOME, NOT_SENT, NoticeState, OpenNotice, Told
 from services.notifications.ledger import Notice as SettledNotice
 from services.notifications.ledger_api import NO_SUCH_NOTICE, ledger_routes
 from services.notifications.messages_api import messages_routes
@@ -108,7 +108,7 @@ def app_of(runtime: Runtime) -> FastAPI:
             if not _stands_so(known, found):
                 told = act.working[Told].get(known.recipient, known.about)
                 last = (told.notice_id, told.given_up_by) if told else ()
-                if known.state not in (NoticeState.UNKNOWN, NoticeState.FAILED) or notice_id not in last:
+                if NoticeState.SENT not in MAY_BECOME[known.state] or notice_id not in last:
                     raise Problem(NOTHING_TO_SETTLE, "the notice was sent, or a later one has told what is true")
                 if len(act.working[OpenNotice]):
                     raise Problem(LATER_ONE_UNDER_WAY, "a later notice about the same subject is on its way")

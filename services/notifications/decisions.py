@@ -12,6 +12,7 @@ from typing import Any
 from services.notifications.bounces import Bounce
 from services.notifications.digests import is_the_same
 from services.notifications.ledger import (
+    MAY_BECOME,
     NOT_SENT,
     OUTCOME_UNKNOWN,
     OVERTAKEN,
@@ -242,7 +243,6 @@ def repeat(working: Working, notice: Notice, *, by: str, reason: str) -> None:
 SOFT_PAUSES = (dt.timedelta(hours=1), dt.timedelta(hours=8))
 """After a mail that came back for a full mailbox, or whatever passes, the next one waits for so long. One more than these ends like one that
 came back for good."""
-_MAY_COME_BACK = (NoticeState.SENT, NoticeState.REPEATED, NoticeState.UNKNOWN, NoticeState.OVERTAKEN)
 
 
 def came_back(working: Working, notice: Notice, bounce: Bounce, *, soft_before: int) -> None:
@@ -250,7 +250,7 @@ def came_back(working: Working, notice: Notice, bounce: Bounce, *, soft_before: 
 
     `soft_before`: how many mails to this address came back for something that passes, since it was last let through.
     """
-    if notice.state not in _MAY_COME_BACK:
+    if NoticeState.BOUNCED not in MAY_BECOME[notice.state]:
         return
     is_over = bounce.is_for_good or soft_before >= len(SOFT_PAUSES)
     again_at = None if is_over else working.now + SOFT_PAUSES[soft_before]

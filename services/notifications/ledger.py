@@ -10,6 +10,7 @@ have left stands between what was told and what is true until it is settled.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import replace
 from enum import StrEnum
 from typing import Any, ClassVar
@@ -71,6 +72,30 @@ class NoticeState(StrEnum):
     """It was not told in time, and telling it is of no use any more."""
     REHEARSED = "rehearsed"
     """It was written before mail went live, and dropped."""
+
+
+_PLANNED, _TRYING, _SENT, _FAILED = NoticeState.PLANNED, NoticeState.ATTEMPTING, NoticeState.SENT, NoticeState.FAILED
+_UNKNOWN, _OVERTAKEN, _TOO_LATE = NoticeState.UNKNOWN, NoticeState.OVERTAKEN, NoticeState.TOO_LATE
+_REPEATED, _BOUNCED, _REHEARSED = NoticeState.REPEATED, NoticeState.BOUNCED, NoticeState.REHEARSED
+
+MAY_BECOME: Mapping[NoticeState, frozenset[NoticeState]] = {
+    # It is claimed, or found to be of no use any more; had an attempt been in doubt, it is closed with that.
+    _PLANNED: frozenset({_TRYING, _TOO_LATE, _UNKNOWN, _OVERTAKEN, _REHEARSED}),
+    # It is settled: it left, will be tried again, or never; or its lease ran out, and it is claimed again or closed.
+    _TRYING: frozenset({_TRYING, _PLANNED, _SENT, _FAILED, _UNKNOWN, _OVERTAKEN, _REHEARSED}),
+    # The office has it said once more; a report says that it came back.
+    _SENT: frozenset({_REPEATED, _BOUNCED}),
+    _REPEATED: frozenset({_BOUNCED}),
+    _OVERTAKEN: frozenset({_BOUNCED}),
+    # An operator finds out, or a report does.
+    _UNKNOWN: frozenset({_SENT, _FAILED, _BOUNCED}),
+    _FAILED: frozenset({_SENT, _FAILED}),
+    # Mail is live, and the office has it said after all.
+    _REHEARSED: frozenset({_REPEATED}),
+    _TOO_LATE: frozenset(),
+    _BOUNCED: frozenset(),
+}
+"""What a notice may be next. The first two are open: closed without an outcome they are gone, and planned anew once there is a difference."""
 
 
 class Content(Part):

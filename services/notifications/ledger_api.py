@@ -14,7 +14,7 @@ from services.notifications.answers import History, Mutes, Notice, PreviewedMail
 from services.notifications.decisions import Terms, repeat
 from services.notifications.kinds import Subject, subject_of
 from services.notifications.kinds.kind import Rules
-from services.notifications.ledger import NoticeState, OpenNotice, Told
+from services.notifications.ledger import MAY_BECOME, NoticeState, OpenNotice, Told
 from services.notifications.previewing import of_attempt, why_not, would_send
 from services.notifications.settings import NotificationsSettings
 from services.notifications.writing import Writer
@@ -119,8 +119,9 @@ def ledger_routes(runtime: Runtime, writer: Writer) -> Routes:
             if known.state != NoticeState.REPEATED:
                 rules, _ = await known_stage(act.connection)
                 told = act.working[Told].get(known.recipient, known.about)
-                may_be = (NoticeState.SENT,) if rules.rehearses else (NoticeState.SENT, NoticeState.REHEARSED)
-                if known.state not in may_be or told is None or told.notice_id != notice_id:
+                is_too_soon = rules.rehearses and known.state == NoticeState.REHEARSED
+                may_be_said = NoticeState.REPEATED in MAY_BECOME[known.state] and not is_too_soon
+                if not may_be_said or told is None or told.notice_id != notice_id:
                     raise Problem(NOTHING_TO_REPEAT, "it never left, or a later mail has told what is true")
                 if len(act.working[OpenNotice]):
                     raise Problem(NOTHING_TO_REPEAT, "a later mail about it is on its way")

@@ -1,46 +1,14 @@
-"""The published language of Rollcall: every event type, by name. One file per publisher."""
+"""The published language of Rollcall: every event type, by name. One file per publisher; whatever lies here is one, and need not be named."""
 
 from __future__ import annotations
 
-from shared.contracts import (
-    answers,
-    attendance,
-    certificates,
-    checkin,
-    directory,
-    enrolment,
-    files,
-    marks,
-    notices,
-    notifications,
-    office,
-    outside,
-    planner,
-    portal,
-    rules,
-    selection,
-    survey,
-)
+from importlib import import_module
+from pkgutil import iter_modules
+
 from shared.contracts.model import Event, Fact, Request
 
-PUBLISHERS = (
-    selection,
-    directory,
-    survey,
-    planner,
-    outside,
-    rules,
-    portal,
-    office,
-    enrolment,
-    checkin,
-    marks,
-    attendance,
-    certificates,
-    files,
-    notices,
-    notifications,
-    answers,
+PUBLISHERS = tuple(
+    import_module(f"{__name__}.{found.name}") for found in iter_modules(__path__) if found.name not in ("gate", "model")
 )
 
 CONTRACTS: tuple[type[Event], ...] = tuple(

@@ -226,6 +226,11 @@ class Standing(StrEnum):
         return self.is_active and not self.takes_seat
 
     @property
+    def is_pending(self) -> bool:
+        """Whether the person is not awaited and may come to be: they wait, or are asked."""
+        return self.is_active and not self.has_seat
+
+    @property
     def fate(self) -> RequestFate:
         """What became of a request for a place that was granted, and stands so now: in the books."""
         return RequestFate(self) if self.is_active else RequestFate.WITHDRAWN

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy import stream_tables
 from deploy.docker import ready
 from deploy.docker.example import GIVEN_BY_COMPOSE, wrong_values
 from deploy.generated import PARTS, renewed
@@ -204,8 +205,8 @@ def test_the_origin_passes_on_the_largest_body_that_a_service_takes() -> None:
     assert not re.search(unread, str(largest)) and re.search(unread, str(int(most) * 1_000_000))
 
 
-@pytest.mark.parametrize("file", PARTS)
-def test_what_names_every_service_is_what_the_registry_makes_of_it(file: str) -> None:
+@pytest.mark.parametrize("file", [*PARTS, *stream_tables.PARTS])
+def test_what_names_every_service_or_event_is_what_registry_and_contracts_make_of_it(file: str) -> None:
     text = (ROOT / file).read_text("utf-8")
     assert renewed(file, text) == text
 

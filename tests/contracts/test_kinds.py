@@ -61,15 +61,8 @@ def test_a_type_has_one_contract() -> None:
     assert len({model.type_name() for model in CONTRACTS}) == len(CONTRACTS)
 
 
-def test_every_file_of_contracts_has_a_publisher_and_every_publisher_a_contract() -> None:
-    """A file that nobody names is a language that nobody reads."""
-    files = {file.stem for file in Path(places.__file__).parent.glob("*.py")} - {
-        "__init__",
-        "__main__",
-        "gate",
-        "model",
-    }
-    assert {publisher.__name__.rpartition(".")[2] for publisher in PUBLISHERS} == files
+def test_every_file_of_contracts_says_something() -> None:
+    """What nobody declares with an example is no contract: it would be skipped for ever."""
     assert {model.__module__ for model in CONTRACTS} == {publisher.__name__ for publisher in PUBLISHERS}
 
 

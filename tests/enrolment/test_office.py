@@ -282,6 +282,8 @@ def test_a_share_is_corrected_likewise_and_each_is_over_by_itself(office: Office
         (8, 2, 1, "urn:console"),
         (None, 2, 1, None),
     ]
+    office.hear(session(model=SessionRescheduled, capacity=7, places_per_town=3))
+    assert room(office) == (7, 3), "the planner has said another share"
 
 
 def test_a_room_corrected_to_less_than_is_taken_drops_nobody_and_gives_none_until_there_is_room(office: Office) -> None:

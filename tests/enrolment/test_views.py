@@ -144,4 +144,4 @@ async def test_a_town_that_is_renamed_in_a_later_stage_is_called_by_its_newest_n
         assert shown is not None
         (of_session,) = await listing.towns(connection, shown, NOON, after="", limit=9)
     assert (town.name, [one.stage for one in town.stages]) == ("Nowe", [1, 2])
-    assert of_session.name == town.name
+    assert of_session.name == shown.city_name == town.name

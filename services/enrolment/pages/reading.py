@@ -10,11 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.enrolment.pages.showing import Found
 from services.enrolment.state import Person, Place, Session, Settled, in_line
-from services.enrolment.tables import PERSON, PLACE, SESSION, SETTLED, TOPIC, TOWN
+from services.enrolment.tables import CITY_NAME, PERSON, PLACE, SESSION, SETTLED, TOPIC_NAMES
 from shared.contracts import EVENTS
 from shared.contracts.answers import CalendarAnswered
 from shared.contracts.enrolment import IN_LINE, AskedFor
-from shared.contracts.model import Language
 from shared.contracts.portal import AboutOnePlace, WithdrawalRequested
 from shared.events.envelope import subject_of
 from shared.outbox.journal import JOURNAL
@@ -30,15 +29,14 @@ async def place(connection: AsyncConnection, session_id: str, person_id: str) ->
     person = await _one(connection, Person, PERSON, person_id=person_id)
     own = await _one(connection, Place, PLACE, session_id=session_id, person_id=person_id)
     settled = await _one(connection, Settled, SETTLED, session_id=session_id)
-    topic = sa.select(TOPIC).where(TOPIC.c.topic == session.topic).order_by(TOPIC.c.rule_id).limit(1)
-    named = (await connection.execute(topic)).one_or_none()
-    town = sa.select(TOWN.c.name).where(TOWN.c.city_id == session.city_id).order_by(TOWN.c.stage.desc()).limit(1)
+    names = sa.select(TOPIC_NAMES, CITY_NAME).where(SESSION.c.session_id == session_id)
+    called = (await connection.execute(names)).one()
     return Found(
         session=session,
         place=own,
         person=person,
-        topic_names={Language.PL: named.name_pl, Language.EN: named.name_en} if named else {},
-        city_name=(await connection.execute(town)).scalar_one_or_none(),
+        topic_names=called.topic_names,
+        city_name=called.city_name,
         ahead=await _ahead(connection, own),
         waits_for_answer=await _waits_for(connection, session_id, person_id),
         announced_at=settled.announced_at if settled and settled.announced_at else session.heard_at,

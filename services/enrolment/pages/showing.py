@@ -121,7 +121,7 @@ class Shown:
     @property
     def is_live(self) -> bool:
         """Whether it may change while somebody looks at it."""
-        is_waiting = (self.standing.is_active and not self.standing.has_seat) or self.waits_for_answer is not None
+        is_waiting = self.standing.is_pending or self.waits_for_answer is not None
         return is_waiting and self.time is Time.AHEAD
 
     @property

@@ -114,7 +114,7 @@ MUTATIONS = (
     Mutation(
         "a part of a file that is not there any more",
         "deploy/generated.py",
-        "    if sorted(found) != sorted(PARTS[file]):",
+        "    if sorted(found) != sorted(parts):",
         "    if False:",
         ("tests/compose/test_declared.py::test_a_part_that_somebody_took_away_or_misspelt_is_noticed",),
     ),

@@ -6,7 +6,7 @@ MUTATIONS = (
     Mutation(
         "whoever waited gets no seat by having been out",
         "services/enrolment/settling.py",
-        "            standing = Standing.WAITLISTED if had in (Standing.WAITLISTED, Standing.OFFERED) else None\n",
+        "            standing = Standing.WAITLISTED if had is not None and had.is_pending else None\n",
         "",
         (
             "tests/enrolment/test_towns.py::test_whoever_was_only_in_line_does_not_get_a_seat_by_their_towns_return_that_is_held_for_whoever_is_asked",
@@ -565,10 +565,17 @@ MUTATIONS = (
     ),
     Mutation(
         "a correction holds while the planner says the same",
-        "services/enrolment/corrections.py",
-        " or correction.planned_capacity != session.capacity:",
+        "services/enrolment/rules.py",
+        " or laid.planned_capacity != planned:",
         ":",
         ("tests/enrolment/test_office.py",),
+    ),
+    Mutation(
+        "a corrected share holds while the planner says the same",
+        "services/enrolment/rules.py",
+        " or laid.planned_places_per_town != planned:",
+        ":",
+        ("tests/enrolment/test_office.py::test_a_share_is_corrected_likewise_and_each_is_over_by_itself",),
     ),
     Mutation(
         "a correction that is over stays over",

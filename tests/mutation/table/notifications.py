@@ -345,6 +345,16 @@ MUTATIONS = (
         ("tests/notifications/test_listening.py::test_what_is_withheld_is_not_planned_over_and_over",),
     ),
     Mutation(
+        "what never left cannot come back",
+        "services/notifications/decisions.py",
+        "    if NoticeState.BOUNCED not in MAY_BECOME[notice.state]:\n        return\n",
+        "",
+        (
+            "tests/notifications/test_returned.py::test_what_never_left_cannot_come_back",
+            "tests/notifications/test_becoming.py::test_whatever_a_notice_may_become_it_becomes_and_nothing_else",
+        ),
+    ),
+    Mutation(
         "a mail that came back was not told",
         "services/notifications/ledger.py",
         "    if notice.state is NoticeState.BOUNCED:\n        return _came_back(told, notice)\n",
