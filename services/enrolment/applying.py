@@ -225,6 +225,7 @@ def correction_of(heard: Heard[TermsCorrected]) -> Correction:
         body.planned_capacity,
         body.places_per_town,
         body.planned_places_per_town,
+        body.asked_at,
         body.decided_at,
     )
 

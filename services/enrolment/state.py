@@ -293,6 +293,8 @@ class Correction(FactRow):
     planned_capacity: int | None
     places_per_town: int | None
     planned_places_per_town: int | None
+    asked_at: dt.datetime | None
+    """When what it follows from had been appended."""
     decided_at: dt.datetime
 
 

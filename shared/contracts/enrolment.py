@@ -560,6 +560,8 @@ class TermsCorrected(Fact):
     decided_by: Line | None = None
     """Who of the office; nobody: the planner has said another value."""
     note: Line | None = None
+    asked_at: Moment | None = None
+    """When that had been appended which it follows from: what the office asked, or the planner's other value."""
     decided_at: Moment
     example: ClassVar[Mapping[str, object]] = {
         "session_id": "session-0101",

@@ -592,6 +592,24 @@ MUTATIONS = (
         ("tests/enrolment/test_office.py",),
     ),
     Mutation(
+        "a correction counts from when the office asked for it",
+        "services/enrolment/corrections.py",
+        "correction.asked_at or correction.heard_at",
+        "correction.heard_at",
+        (
+            "tests/enrolment/test_begun.py::test_a_room_that_the_office_had_made_larger_in_time_counts_after_the_start",
+        ),
+    ),
+    Mutation(
+        "that a correction is over counts from when the planner said so",
+        "services/enrolment/corrections.py",
+        "**still, asked_at=session.heard_at, ",
+        "**still, ",
+        (
+            "tests/enrolment/test_begun.py::test_a_larger_room_stated_in_time_counts_after_the_start_also_where_it_ends_the_offices_own",
+        ),
+    ),
+    Mutation(
         "nobody asks for a second place at the same time",
         "services/enrolment/eligibility.py",
         "RefusalReason.OVERLAPS if clashes(working, session, person_id) else city_id",

@@ -45,6 +45,7 @@ CREATE TABLE projection.correction (
     planned_capacity BIGINT,
     places_per_town BIGINT,
     planned_places_per_town BIGINT,
+    asked_at TIMESTAMP WITH TIME ZONE,
     decided_at TIMESTAMP WITH TIME ZONE NOT NULL,
     CONSTRAINT correction_key PRIMARY KEY (session_id)
 );
