@@ -596,9 +596,7 @@ MUTATIONS = (
         "services/enrolment/corrections.py",
         "correction.asked_at or correction.heard_at",
         "correction.heard_at",
-        (
-            "tests/enrolment/test_begun.py::test_a_room_that_the_office_had_made_larger_in_time_counts_after_the_start",
-        ),
+        ("tests/enrolment/test_begun.py::test_a_room_that_the_office_had_made_larger_in_time_counts_after_the_start",),
     ),
     Mutation(
         "that a correction is over counts from when the planner said so",
@@ -608,6 +606,13 @@ MUTATIONS = (
         (
             "tests/enrolment/test_begun.py::test_a_larger_room_stated_in_time_counts_after_the_start_also_where_it_ends_the_offices_own",
         ),
+    ),
+    Mutation(
+        "a session is cancelled since that was said first",
+        "services/enrolment/statements.py",
+        "        if session_standing_after(body_of(one)) != SessionStanding.CANCELLED:\n            break\n        since = one.heard_at\n",
+        "        if session_standing_after(body_of(one)) != SessionStanding.CANCELLED:\n            break\n",
+        ("tests/enrolment/test_last_word.py",),
     ),
     Mutation(
         "nobody asks for a second place at the same time",
