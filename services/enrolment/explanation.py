@@ -58,7 +58,9 @@ class ExplainedStep(Shape):
     statement: str | None = Field(description="The statement of the session by which it was decided.")
     city_id: str | None
     others: list[str] = Field(description="The other people or sessions that it names.")
-    under: str | None = Field(description="The other id of the same human of which it was said; null: the one asked about.")
+    under: str | None = Field(
+        description="The other id of the same human of which it was said; null: the one asked about."
+    )
 
 
 class Fated(Shape):

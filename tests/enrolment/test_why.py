@@ -467,6 +467,18 @@ def refused_for(office: Office, reason: RefusalReason) -> Explanation:
     return why(office, "anna", session_id)
 
 
+def test_a_refusal_quotes_whom_to_ask_where_nobody_may_ask_for_a_place_themselves(office: Office) -> None:
+    offers = {"capacity": 1, "free_places": "offered", "offer_hours": 1}
+    office.session(**offers)
+    for person in ("bartek", "anna"):
+        office.ask(person)
+    office.withdraw("bartek")
+    office.session(**offers, by_oneself=False)
+    office.answer("anna", "accept", at=NOON + DAY, now=NOON + DAY)
+    text = last(why(office, "anna"), "refused").sentence.en
+    assert "talk to your town's coordinator" in text and "Ask for a place again" not in text
+
+
 @pytest.mark.parametrize("reason", RefusalReason)
 def test_every_refusal_is_a_line_with_its_code_and_what_the_person_reads(office: Office, reason: RefusalReason) -> None:
     answer = refused_for(office, reason)

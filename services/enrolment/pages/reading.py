@@ -13,12 +13,13 @@ from services.enrolment.state import Person, Place, Session, Settled, in_line
 from services.enrolment.tables import PERSON, PLACE, SESSION, SETTLED, TOPIC, TOWN
 from shared.contracts import EVENTS
 from shared.contracts.answers import CalendarAnswered
-from shared.contracts.enrolment import IN_LINE, AskedFor
+from shared.contracts.enrolment import ACTIVE, IN_LINE, AskedFor
 from shared.contracts.model import Language
 from shared.contracts.portal import AboutOnePlace, WithdrawalRequested
 from shared.events.envelope import subject_of
 from shared.outbox.journal import JOURNAL
 from shared.postgres.database import rows_as
+from shared.postgres.merged import survivors_of
 from shared.postgres.tables import HELD
 
 
@@ -43,7 +44,31 @@ async def place(connection: AsyncConnection, session_id: str, person_id: str) ->
         waits_for_answer=await _waits_for(connection, session_id, person_id),
         announced_at=settled.announced_at if settled and settled.announced_at else session.heard_at,
         refused=await _refused(connection, own),
+        is_under_another_id=not (own is not None and own.is_active)
+        and await _is_under_another_id(connection, session_id, person_id),
     )
+
+
+_SURVIVOR = survivors_of(PERSON)
+_went = _SURVIVOR.alias("went")
+_into = sa.select(_SURVIVOR.c.into_id).where(_SURVIVOR.c.person_id == sa.bindparam("person")).scalar_subquery()
+_stays = sa.func.coalesce(_into, sa.bindparam("person"))
+_ELSEWHERE = sa.select(
+    sa.exists().where(
+        PLACE.c.session_id == sa.bindparam("session"),
+        PLACE.c.state.in_(ACTIVE),
+        sa.or_(
+            PLACE.c.person_id == _stays,
+            PLACE.c.person_id.in_(sa.select(_went.c.person_id).where(_went.c.into_id == _stays)),
+        ),
+    )
+)
+
+
+async def _is_under_another_id(connection: AsyncConnection, session_id: str, person_id: str) -> bool:
+    """Whether the human of this id, which has nothing here, has something under another one."""
+    found = await connection.execute(_ELSEWHERE, {"session": session_id, "person": person_id})
+    return bool(found.scalar_one())
 
 
 async def _ahead(connection: AsyncConnection, place: Place | None) -> int:

@@ -374,4 +374,31 @@ MUTATIONS = (
         "    if True:",
         ("tests/enrolment/test_pages.py::test_whose_two_ids_are_two_humans_after_all_has_no_other_entry_and_may_ask",),
     ),
+    Mutation(
+        "the page of an id that has gone says where the place is",
+        "services/enrolment/pages/showing.py",
+        "    if found.is_under_another_id:\n        return WithdrawalReason.MERGED\n",
+        "",
+        (
+            "tests/enrolment/test_pages.py::test_the_page_of_an_id_that_went_into_another_one_tells_of_what_that_has_here",
+        ),
+    ),
+    Mutation(
+        "a refusal on a page asks nobody to do what they may not",
+        "services/enrolment/pages/place.html",
+        "place.may_ask_again, place.may_ask_again)",
+        "place.may_ask_again)",
+        (
+            "tests/enrolment/test_pages.py::test_where_towns_nominate_whoever_answers_an_offer_too_late_reads_once_whom_to_ask",
+        ),
+    ),
+    Mutation(
+        "a command is answered with the place that it was about",
+        "services/enrolment/views.py",
+        "    .where(sa.or_(_ids.c.stays, _is_in))",
+        "    .where(_ids.c.stays)",
+        (
+            "tests/enrolment/test_why_api.py::test_a_command_about_what_has_begun_is_answered_with_the_place_that_it_was_about",
+        ),
+    ),
 )
