@@ -184,7 +184,9 @@ def _decided_at_last(working: Working, heard: Heard[Asking]) -> Sequence[Fact]:
             is_own = not comes or isinstance(body, EnrolmentRequested)
             reason = never_eligible(working, session, body.person_id)
             about = body.session_id, body.person_id
-            return [refuse(*about, place, wants, reason, asked, working.now, is_own_word=is_own)]
+            answered = body.answer if isinstance(body, OfferAnswered) else None
+            said = place, wants, reason, asked, working.now
+            return [refuse(*about, *said, is_own_word=is_own, answered=answered)]
         case never:
             assert_never(never)
 

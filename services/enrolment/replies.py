@@ -56,9 +56,8 @@ def decide_offer_answer(
         reason = reason or RefusalReason.NO_OFFER
         other = in_the_way(working, session, person_id, reason)
         # It says nothing of whether they come: nothing was there to be taken, or to be let go.
-        return [
-            refuse(session.session_id, person_id, place, wants, reason, asked, working.now, other, is_own_word=False)
-        ]
+        about = session.session_id, person_id, place, wants, reason, asked, working.now, other
+        return [refuse(*about, is_own_word=False, answered=answer)]
     if accepts:
         # They take the place; whether they come to other times than they knew of, nobody has asked them.
         moved = times_then(working, session, at) != session.times

@@ -24,6 +24,7 @@ from shared.contracts.portal import (
     EnrolmentRequest,
     EnrolmentRequested,
     NominationMode,
+    OfferAnswer,
     OfferAnswered,
     PeopleNominated,
     Reply,
@@ -399,6 +400,8 @@ class EnrolmentRefused(PlaceState):
     """Why the place, if it stands withdrawn, was given up."""
     other_session_id: Id | None = None
     """The session in which the person has a place at the same time of day, if that is why."""
+    answered: OfferAnswer | None = None
+    """Of the answer to an offer: which it was."""
     example: ClassVar[Mapping[str, object]] = _PLACE | {
         "episode": 0,
         "asked_for": "place",

@@ -240,7 +240,7 @@ MUTATIONS = (
     Mutation(
         "a request that was sent before the cancellation",
         "services/enrolment/decisions.py",
-        "    if session.state == SessionStanding.CANCELLED and at >= session.heard_at:",
+        "    if is_cancelled_by(working, session, at):",
         "    if session.state == SessionStanding.CANCELLED:",
         ("tests/enrolment/test_last_word.py",),
     ),
@@ -300,7 +300,7 @@ MUTATIONS = (
     Mutation(
         "a session that is first heard of as cancelled",
         "services/enrolment/decisions.py",
-        "        was_scheduled = announced_at(working, session) < session.heard_at",
+        "        was_scheduled = announced_at(working, session) < cancelled_since(working, session)",
         "        was_scheduled = True",
         ("tests/enrolment/test_last_word.py",),
     ),
@@ -606,6 +606,13 @@ MUTATIONS = (
         (
             "tests/enrolment/test_begun.py::test_a_larger_room_stated_in_time_counts_after_the_start_also_where_it_ends_the_offices_own",
         ),
+    ),
+    Mutation(
+        "a refused answer to an offer says which it was",
+        "services/enrolment/replies.py",
+        "is_own_word=False, answered=answer)",
+        "is_own_word=False)",
+        ("tests/enrolment/test_offers.py::test_an_answer_to_an_offer_that_is_refused_says_which_it_was",),
     ),
     Mutation(
         "a session is cancelled since that was said first",

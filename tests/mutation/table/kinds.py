@@ -833,4 +833,18 @@ MUTATIONS = (
         "        if False:",
         ("tests/notifications/test_refusal.py::test_a_second_try_says_what_the_first_one_said",),
     ),
+    Mutation(
+        "who accepts an offer too late is told so, whoever had asked for the place",
+        "services/notifications/state.py",
+        "    accepts = body.answered == OfferAnswer.ACCEPT or unsaid\n",
+        "    accepts = unsaid\n",
+        ("tests/notifications/test_refusal.py",),
+    ),
+    Mutation(
+        "who declines an offer too late is not told to ask again",
+        "services/notifications/state.py",
+        "    unsaid = body.answered is None and ",
+        "    unsaid = ",
+        ("tests/notifications/test_refusal.py",),
+    ),
 )

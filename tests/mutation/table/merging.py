@@ -119,8 +119,8 @@ MUTATIONS = (
     Mutation(
         "the answer to an offer that is not there is nobody's word",
         "services/enrolment/replies.py",
-        "refuse(session.session_id, person_id, place, wants, reason, asked, working.now, other, is_own_word=False)",
-        "refuse(session.session_id, person_id, place, wants, reason, asked, working.now, other)",
+        "refuse(*about, is_own_word=False, answered=answer)",
+        "refuse(*about, answered=answer)",
         (
             "tests/enrolment/test_offers.py::test_the_answer_to_an_offer_that_is_not_there_says_nothing_of_whether_they_come",
         ),

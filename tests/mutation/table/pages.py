@@ -322,8 +322,8 @@ MUTATIONS = (
     Mutation(
         "what the page says of asking again is quoted",
         "services/enrolment/pages/why.html",
-        "may_ask(body, session, announced_at)",
-        "true",
+        "reasons.given_up(step.reason, may_ask(body, session, announced_at))",
+        "reasons.given_up(step.reason, true)",
         (
             "tests/enrolment/test_why.py::test_what_the_person_reads_of_a_place_that_was_given_back_is_what_stands_on_their_page",
         ),
@@ -361,8 +361,8 @@ MUTATIONS = (
     Mutation(
         "who could not be replaced is told of no refusal",
         "services/enrolment/pages/showing.py",
-        "if place and found.refused is not AskedFor.SUBSTITUTION else None",
-        "if place else None",
+        "    return found.refused is not AskedFor.SUBSTITUTION and ",
+        "    return ",
         (
             "tests/enrolment/test_pages.py::test_who_could_not_be_replaced_by_their_town_asked_for_nothing_and_is_told_of_no_refusal",
         ),
