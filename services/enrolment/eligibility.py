@@ -276,6 +276,15 @@ def not_taken_by(terms: Terms, at: dt.datetime, *, until: dt.datetime) -> Refusa
     return RefusalReason.FROZEN if at >= until else None
 
 
+ASKED_FOR_AGAIN = (
+    WithdrawalReason.REQUESTED,
+    WithdrawalReason.OFFER_DECLINED,
+    WithdrawalReason.OFFER_EXPIRED,
+    WithdrawalReason.REMOVAL_LIFTED,
+)
+"""Whoever is out for one of these stays out until they ask: no rule brings them back."""
+
+
 def may_ask(
     terms: Terms,
     kind: SessionKind,
@@ -285,8 +294,11 @@ def may_ask(
     *,
     until: dt.datetime,
 ) -> bool:
-    """Whether somebody who has given their place up for this reason may ask for one then and get it, or wait. Whoever gives back a place that
-    their town's team has is in with it when they ask again, at any time."""
+    """Whether somebody who is out for this reason, or never was in, may ask for a place then and get it, or wait: not of what a rule took,
+    nor whom the office or their town have taken out. Whoever gives back a place that their town's team has is in with it when they ask again,
+    at any time."""
+    if reason is not None and reason not in ASKED_FOR_AGAIN:
+        return False
     of_team = place is not None and place.basis == Basis.TEAM and kind == SessionKind.SUPPLEMENTARY
     if of_team and reason == WithdrawalReason.REQUESTED:
         return True

@@ -23,15 +23,6 @@ from shared.contracts.portal import (
 from shared.values import immutable
 from shared.web.links import arrangement
 
-ASKED_FOR_AGAIN = (
-    WithdrawalReason.REQUESTED,
-    WithdrawalReason.OFFER_DECLINED,
-    WithdrawalReason.OFFER_EXPIRED,
-    WithdrawalReason.REMOVAL_LIFTED,
-)
-"""Whoever is out for one of these stays out until they ask: no rule brings them back."""
-
-
 _TIMES = 12
 """So much of the digest of the times."""
 _VERSION = 2
@@ -200,8 +191,7 @@ def acts_of(found: Found, now: dt.datetime) -> tuple[Act, ...]:
         case Standing.WAITLISTED:
             return (Act.GIVE_BACK,)
         case Standing.WITHDRAWN:
-            is_out = given_up_for(found) in (*ASKED_FOR_AGAIN, None)
-            return (Act.ASK_AGAIN,) if is_out and may_ask_again(found, now) else ()
+            return (Act.ASK_AGAIN,) if may_ask_again(found, now) else ()
         case Standing.NONE:
             return ()
         case never:
@@ -222,7 +212,7 @@ def given_up_for(found: Found) -> WithdrawalReason | None:
 def may_ask_again(found: Found, now: dt.datetime) -> bool:
     """Whether a place may be asked for here: once more, or once this one is given back."""
     session, place = found.session, found.place
-    reason = WithdrawalReason.REQUESTED if place is None or place.is_active else place.reason
+    reason = WithdrawalReason.REQUESTED if place is None or place.is_active else given_up_for(found)
     return may_ask(session.terms, session.kind, place, reason, now, until=found.gives_until)
 
 
