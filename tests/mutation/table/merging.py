@@ -287,4 +287,22 @@ MUTATIONS = (
         "",
         ("tests/enrolment/test_merging.py::test_nor_by_their_team_where_nobody_asks_by_themselves",),
     ),
+    Mutation(
+        "what somebody has under another id is in their way",
+        "services/enrolment/overlaps.py",
+        "    for place in places_of(working, person_id):",
+        '    from services.enrolment.state import Place\n    for place in working[Place].where("person_id", person_id):',
+        (
+            "tests/enrolment/test_overlaps.py::test_a_day_ahead_of_what_has_begun_under_one_id_is_in_the_way_of_the_other",
+        ),
+    ),
+    Mutation(
+        "what follows for a human's other places is looked for under all their ids",
+        "services/enrolment/handlers.py",
+        "        theirs = sorted((place.session_id, place.person_id) for place in places_of(working, person_id))",
+        '        theirs = sorted((one.session_id, person_id) for one in working[Place].where("person_id", person_id))',
+        (
+            "tests/enrolment/test_overlaps.py::test_who_waits_beside_what_has_begun_under_their_other_id_is_passed_over_until_that_is_off",
+        ),
+    ),
 )
