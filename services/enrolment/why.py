@@ -260,8 +260,13 @@ def _places(known: Known, held: Sequence[Told], person_id: str) -> list[Step]:
 def _stay_with(other: str, steps: Sequence[Step]) -> list[Step]:
     """What was said of another id of the human, if it stays with that: a refusal, or a place in what has begun. A place that has moved is
     told from there on."""
-    has_moved = bool(steps) and steps[-1].reason == WithdrawalReason.MERGED
+    has_moved = bool(steps) and _gone_for(steps[-1].body) == WithdrawalReason.MERGED
     return [] if has_moved else [replace(step, under=other) for step in steps]
+
+
+def _gone_for(fact: Any) -> WithdrawalReason | None:
+    """Why the place, if it stands withdrawn, was given up."""
+    return fact.withdrawn_for if isinstance(fact, EnrolmentRefused) else getattr(fact, "reason", None)
 
 
 def _step_of_place(
