@@ -163,6 +163,7 @@ def place_of(heard: Heard[PlaceFact]) -> Place:
         body.substitute_for,
         body.substituted_by,
         body.had,
+        body.withdrawn_at,
         body.decided_at,
     )
 

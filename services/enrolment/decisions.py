@@ -389,7 +389,7 @@ def _returning(working: Working, session: Session, places: Iterable[Place]) -> l
                 entry = Entry(
                     place.person_id, membership.city_id, place.basis, returning=as_it_was, clashes_with=at_once
                 )
-                was_frozen = place.decided_at >= gives_until(working, session)
+                was_frozen = place.out_since >= gives_until(working, session)
                 entries.append(replace(entry, regains=was_frozen and place.had in SEATED))
     return entries
 

@@ -152,7 +152,7 @@ def gone_since(working: Working, session: Session, place: Place, at: dt.datetime
     """Why there is nothing left of what the person had when they sent this: by what it was taken, as that stands now. None: they had
     nothing, or it is out for a reason of their own."""
     taken = place.reason is not None and (place.reason.is_given_back or place.reason in _TAKEN_FOR_GOOD)
-    had_it = place.had is not None and place.had.takes_seat and at < place.decided_at
+    had_it = place.had is not None and place.had.takes_seat and at < place.out_since
     if place.state is not Standing.WITHDRAWN or not taken or not had_it:
         return None
     why_not = eligible_city(working, session, place.person_id)

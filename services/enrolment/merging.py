@@ -84,7 +84,7 @@ def _before(place: Place) -> tuple[Any, ...]:
         not place.is_removed,
         -place.state.weight,
         place.is_active and place.basis != Basis.OFFICE,  # No rule takes what the office has given.
-        place.in_line if place.is_active else -place.decided_at.timestamp(),
+        place.in_line if place.is_active else -place.out_since.timestamp(),
     )
 
 

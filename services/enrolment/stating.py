@@ -42,6 +42,7 @@ CARRIED = (
     "substitute_for",
     "substituted_by",
     "had",
+    "withdrawn_at",
 )
 """What stays as it is in a new fact, unless that says otherwise."""
 NO_OFFER: dict[str, Any] = {"offered_at": None, "offered_until": None}

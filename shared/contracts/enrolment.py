@@ -324,7 +324,10 @@ class PlaceState(Fact):
     substituted_by: Id | None = None
     """Who came instead."""
     had: Standing | None = None
-    """Of a place that is withdrawn: what it was. What a rule took is given back as that, and as no more."""
+    """Of a place that is withdrawn: what it was. What a rule took is given back as that, and as no more. `withdrawn`, of one that is `merged`:
+    the office had removed them before, and they stay so should they be somebody of their own after all."""
+    withdrawn_at: Moment | None = None
+    """Since when it is, also if something was asked of it in vain since."""
     clashes_with: Annotated[tuple[Id, ...], Field(max_length=100)] = ()
     """The other sessions at the same time of day in which the person has a place: of who has one here, too, for somebody to resolve;
     of who waits, why others are before them."""

@@ -953,7 +953,7 @@ MUTATIONS = (
     Mutation(
         "what was taken before an answer was sent is no reason of that time",
         "services/enrolment/eligibility.py",
-        "place.had.takes_seat and at < place.decided_at",
+        "place.had.takes_seat and at < place.out_since",
         "place.had.takes_seat",
         (
             "tests/enrolment/test_offers.py::test_who_accepted_before_something_took_the_offer_and_is_heard_after_that_reads_of_that",
@@ -975,6 +975,15 @@ MUTATIONS = (
         "    return tuple(one for one in before.decided_moments if one == PLACES_RELEASED)",
         (
             "tests/enrolment/test_offers.py::test_whether_enough_have_confirmed_is_looked_at_once_whatever_else_is_said_of_the_session_later",
+        ),
+    ),
+    Mutation(
+        "a place is out since it was taken, whatever was asked of it since",
+        "services/enrolment/state.py",
+        "        return self.withdrawn_at or self.decided_at\n",
+        "        return self.decided_at\n",
+        (
+            "tests/enrolment/test_towns.py::test_who_asks_in_vain_while_their_town_is_out_gets_no_seat_by_that_when_it_returns_in_the_freeze",
         ),
     ),
 )

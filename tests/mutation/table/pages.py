@@ -157,7 +157,7 @@ MUTATIONS = (
     Mutation(
         "a page offers only what can be done",
         "services/enrolment/pages/showing.py",
-        "            return (Act.ASK_AGAIN,) if is_out and may_ask_again(found, now) else ()",
+        "            return (Act.ASK_AGAIN,) if may_ask_again(found, now) else ()",
         "            return (Act.ASK_AGAIN,)",
         ("tests/enrolment/test_pages.py::test_a_place_that_a_rule_took_says_why_and_is_not_asked_for_again",),
     ),
@@ -207,7 +207,7 @@ MUTATIONS = (
     ),
     Mutation(
         "whoever let an offer go may ask again on its page",
-        "services/enrolment/pages/showing.py",
+        "services/enrolment/eligibility.py",
         "    WithdrawalReason.OFFER_DECLINED,\n    WithdrawalReason.OFFER_EXPIRED,\n",
         "",
         ("tests/enrolment/test_showing.py::test_whoever_is_out_by_their_own_doing_may_ask_again",),
@@ -278,10 +278,17 @@ MUTATIONS = (
         ("tests/attendance/test_pages.py::test_what_another_site_makes_a_browser_send_is_refused",),
     ),
     Mutation(
+        "whom a rule or their town has taken out is not told to ask",
+        "services/enrolment/eligibility.py",
+        "    if reason is not None and reason not in ASKED_FOR_AGAIN:\n        return False\n",
+        "",
+        ("tests/enrolment/test_showing.py::test_whoever_is_out_by_their_own_doing_may_ask_again",),
+    ),
+    Mutation(
         "nobody is shown a way to ask that would be refused",
-        "services/enrolment/pages/showing.py",
-        " and may_ask_again(found, now) else ()",
-        " else ()",
+        "services/enrolment/eligibility.py",
+        "    return terms.by_oneself and not_taken_by(terms, at, until=until) is None\n",
+        "    return True\n",
         ("tests/enrolment/test_showing.py::test_nobody_is_shown_a_way_to_ask_that_would_be_refused",),
     ),
     Mutation(

@@ -179,6 +179,7 @@ CREATE TABLE projection.place (
     substitute_for TEXT,
     substituted_by TEXT,
     had TEXT,
+    withdrawn_at TIMESTAMP WITH TIME ZONE,
     decided_at TIMESTAMP WITH TIME ZONE NOT NULL,
     CONSTRAINT place_key PRIMARY KEY (session_id, person_id),
     CONSTRAINT place_waits_in_a_queue CHECK (state <> 'waitlisted' or queue is not null)
