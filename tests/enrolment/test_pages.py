@@ -290,6 +290,13 @@ async def test_the_page_of_an_id_that_went_into_another_one_tells_of_what_that_h
     assert "kept under your other entry" not in read((await here.get(language=EN)).text), "nobody has anything"
 
 
+async def test_the_page_of_an_id_that_went_into_somebody_erased_says_that_nothing_is_left(here: Participant) -> None:
+    await here.begin("anna")
+    await here.hears(PersonMerged(person_id="anna", into_person_id="bartek"))
+    await here.erased("bartek")
+    assert (await here.get(language=EN)).status_code == 410
+
+
 async def test_who_asks_again_by_the_page_of_an_id_that_has_gone_reads_where_the_place_is(here: Participant) -> None:
     await here.begin("anna")
     await here.withdraw("anna")

@@ -34,6 +34,7 @@ async def place(connection: AsyncConnection, session_id: str, person_id: str) ->
     topic = sa.select(TOPIC).where(TOPIC.c.topic == session.topic).order_by(TOPIC.c.rule_id).limit(1)
     named = (await connection.execute(topic)).one_or_none()
     town = sa.select(TOWN.c.name).where(TOWN.c.city_id == session.city_id).order_by(TOWN.c.stage.desc()).limit(1)
+    is_erased, has_other = (await connection.execute(_HUMAN, {"session": session_id, "person": person_id})).one()
     return Found(
         session=session,
         place=own,
@@ -44,8 +45,8 @@ async def place(connection: AsyncConnection, session_id: str, person_id: str) ->
         waits_for_answer=await _waits_for(connection, session_id, person_id),
         announced_at=settled.announced_at if settled and settled.announced_at else session.heard_at,
         refused=await _refused(connection, own),
-        is_under_another_id=not (own is not None and own.is_active)
-        and await _is_under_another_id(connection, session_id, person_id),
+        is_erased=is_erased,
+        is_under_another_id=has_other and not (own is not None and own.is_active),
     )
 
 
@@ -53,7 +54,8 @@ _SURVIVOR = survivors_of(PERSON)
 _went = _SURVIVOR.alias("went")
 _into = sa.select(_SURVIVOR.c.into_id).where(_SURVIVOR.c.person_id == sa.bindparam("person")).scalar_subquery()
 _stays = sa.func.coalesce(_into, sa.bindparam("person"))
-_ELSEWHERE = sa.select(
+_HUMAN = sa.select(
+    sa.exists().where(PERSON.c.person_id == _stays, PERSON.c.erased),
     sa.exists().where(
         PLACE.c.session_id == sa.bindparam("session"),
         PLACE.c.state.in_(ACTIVE),
@@ -61,14 +63,9 @@ _ELSEWHERE = sa.select(
             PLACE.c.person_id == _stays,
             PLACE.c.person_id.in_(sa.select(_went.c.person_id).where(_went.c.into_id == _stays)),
         ),
-    )
+    ),
 )
-
-
-async def _is_under_another_id(connection: AsyncConnection, session_id: str, person_id: str) -> bool:
-    """Whether the human of this id, which has nothing here, has something under another one."""
-    found = await connection.execute(_ELSEWHERE, {"session": session_id, "person": person_id})
-    return bool(found.scalar_one())
+"""Of whoever an id is in the end: whether they are erased, and have something here under any of their ids."""
 
 
 async def _ahead(connection: AsyncConnection, place: Place | None) -> int:

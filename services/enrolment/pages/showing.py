@@ -65,6 +65,8 @@ class Found:
     """When the session was first heard of."""
     refused: AskedFor | None = None
     """What the newest request asked for that was turned down."""
+    is_erased: bool = False
+    """Whether the human is, under whichever id."""
     is_under_another_id: bool = False
     """Whether what the human has here is under another id of theirs, and nothing under this."""
 

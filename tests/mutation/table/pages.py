@@ -408,4 +408,13 @@ MUTATIONS = (
             "tests/enrolment/test_why_api.py::test_a_command_about_what_has_begun_is_answered_with_the_place_that_it_was_about",
         ),
     ),
+    Mutation(
+        "who is erased is so under every id, on a page too",
+        "services/enrolment/pages/reading.py",
+        "PERSON.c.person_id == _stays, PERSON.c.erased",
+        'PERSON.c.person_id == sa.bindparam("person"), PERSON.c.erased',
+        (
+            "tests/enrolment/test_pages.py::test_the_page_of_an_id_that_went_into_somebody_erased_says_that_nothing_is_left",
+        ),
+    ),
 )
