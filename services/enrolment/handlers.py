@@ -183,10 +183,9 @@ def _decided_at_last(working: Working, heard: Heard[Asking]) -> Sequence[Fact]:
             # Whoever answers what they do not have has not asked for it.
             is_own = not comes or isinstance(body, EnrolmentRequested)
             reason = never_eligible(working, session, body.person_id)
-            about = body.session_id, body.person_id
+            about = body.session_id, body.person_id, place, wants, reason, asked, working.now
             answered = body.answer if isinstance(body, OfferAnswered) else None
-            said = place, wants, reason, asked, working.now
-            return [refuse(*about, *said, is_own_word=is_own, answered=answered)]
+            return [refuse(*about, is_own_word=is_own, answered=answered)]
         case never:
             assert_never(never)
 
