@@ -305,4 +305,11 @@ MUTATIONS = (
             "tests/enrolment/test_overlaps.py::test_who_waits_beside_what_has_begun_under_their_other_id_is_passed_over_until_that_is_off",
         ),
     ),
+    Mutation(
+        "whom the office removed is so again once they are somebody of their own",
+        "services/enrolment/merging.py",
+        "            return [_removed_as_before(working, place)]\n",
+        "            continue\n",
+        (f"{MERGING}::test_whom_the_office_removed_stays_so_as_yet_another_one_than_they_were_taken_for",),
+    ),
 )
