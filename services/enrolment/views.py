@@ -270,9 +270,10 @@ _asked = (
     .table_valued(sa.column("session_id", sa.Text), sa.column("asked", sa.Text), name="asked")
     .render_derived()
 )
-_stays = sa.func.coalesce(_SURVIVOR.c.into_id, _asked.c.asked)
-_went = _SURVIVOR.alias("went")
-_whoever = sa.outerjoin(_asked, _SURVIVOR, _SURVIVOR.c.person_id == _asked.c.asked)
+_merged = sa.select(_SURVIVOR.c.person_id, _SURVIVOR.c.into_id).cte("merged")  # Looked for once.
+_goes, _went = _merged.alias("goes_now"), _merged.alias("went")
+_stays = sa.func.coalesce(_goes.c.into_id, _asked.c.asked)
+_whoever = sa.outerjoin(_asked, _goes, _goes.c.person_id == _asked.c.asked)
 _ids = sa.union_all(
     sa.select(_asked, _stays.label("person_id"), sa.true().label("stays")).select_from(_whoever),
     sa.select(_asked, _went.c.person_id, sa.false()).select_from(_whoever.join(_went, _went.c.into_id == _stays)),

@@ -50,10 +50,11 @@ async def place(connection: AsyncConnection, session_id: str, person_id: str) ->
     )
 
 
-_SURVIVOR = survivors_of(PERSON)
-_went = _SURVIVOR.alias("went")
-_into = sa.select(_SURVIVOR.c.into_id).where(_SURVIVOR.c.person_id == sa.bindparam("person")).scalar_subquery()
-_stays = sa.func.coalesce(_into, sa.bindparam("person"))
+_survivor = survivors_of(PERSON)
+_merged = sa.select(_survivor.c.person_id, _survivor.c.into_id).cte("merged")  # Looked for once.
+_goes, _went = _merged.alias("goes_now"), _merged.alias("went")
+_into = sa.select(_goes.c.into_id).where(_goes.c.person_id == sa.bindparam("person")).scalar_subquery()
+_stays = sa.func.coalesce(_into, sa.bindparam("person", type_=sa.Text()))
 _HUMAN = sa.select(
     sa.exists().where(PERSON.c.person_id == _stays, PERSON.c.erased),
     sa.exists().where(
