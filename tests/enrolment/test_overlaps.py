@@ -351,7 +351,9 @@ def test_a_day_ahead_of_what_has_begun_under_one_id_is_in_the_way_of_the_other(o
     assert office.mind.said[-1].body.other_session_id == "s1"
 
 
-def test_who_waits_beside_what_has_begun_under_their_other_id_is_passed_over_until_that_is_off(office: Office) -> None:
+def test_who_waits_beside_what_has_begun_under_their_other_id_is_passed_over_until_that_is_moved(
+    office: Office,
+) -> None:
     office.session("s1", meetings=TWO_DAYS)
     office.session("s2", date="2026-12-08", capacity=1)
     office.member("ania")
@@ -363,5 +365,6 @@ def test_who_waits_beside_what_has_begun_under_their_other_id_is_passed_over_unt
     office.withdraw("bartek", "s2", **after)
     assert (office.place("ania", "s2").state, office.place("ania", "s2").clashes_with) == (Standing.WAITLISTED, ("s1",))
 
-    office.hear(session("s1", model=SessionCancelled, meetings=TWO_DAYS), **after)
+    later = meetings(("2026-12-01", "09:00", "15:00"), ("2026-12-15", "09:00", "15:00"))
+    office.hear(session("s1", model=SessionRescheduled, meetings=later), **after)
     assert (office.place("ania", "s2").state, office.place("ania", "s2").clashes_with) == (Standing.ENROLLED, ())

@@ -302,7 +302,7 @@ MUTATIONS = (
         "        theirs = sorted((place.session_id, place.person_id) for place in places_of(working, person_id))",
         '        theirs = sorted((one.session_id, person_id) for one in working[Place].where("person_id", person_id))',
         (
-            "tests/enrolment/test_overlaps.py::test_who_waits_beside_what_has_begun_under_their_other_id_is_passed_over_until_that_is_off",
+            "tests/enrolment/test_overlaps.py::test_who_waits_beside_what_has_begun_under_their_other_id_is_passed_over_until_that_is_moved",
         ),
     ),
     Mutation(
