@@ -163,6 +163,7 @@ def place_of(heard: Heard[PlaceFact]) -> Place:
         body.substitute_for,
         body.substituted_by,
         body.had,
+        body.withdrawn_at,
         body.decided_at,
     )
 
@@ -225,6 +226,7 @@ def correction_of(heard: Heard[TermsCorrected]) -> Correction:
         body.planned_capacity,
         body.places_per_town,
         body.planned_places_per_town,
+        body.asked_at,
         body.decided_at,
     )
 

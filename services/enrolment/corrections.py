@@ -40,9 +40,9 @@ def share_of(working: Working, session: Session) -> int | None:
 
 
 def stated_at(working: Working, session: Session) -> dt.datetime:
-    """When the newest word about the session's room came: the planner's, or the office's."""
+    """When the newest word about the session's room came: the planner's, or the office's; not when that was decided."""
     correction = correction_of(working, session)
-    return max(session.heard_at, correction.heard_at) if correction else session.heard_at
+    return max(session.heard_at, correction.asked_at or correction.heard_at) if correction else session.heard_at
 
 
 def tag_of(session: Session, correction: Correction | None) -> str:
@@ -78,6 +78,7 @@ def decide_correction(
             request_digest=asked.digest,
             decided_by=asked.decided_by,
             note=asked.note,
+            asked_at=asked.at,
             decided_at=working.now,
         )
     ]
@@ -90,7 +91,7 @@ def decide_correction_over(working: Working, session: Session) -> list[TermsCorr
     if correction is None or (correction.capacity, correction.places_per_town) == _in_force(working, session):
         return []
     still = _laid_over(session, *_in_force(working, session))
-    return [TermsCorrected(session_id=session.session_id, **still, decided_at=working.now)]
+    return [TermsCorrected(session_id=session.session_id, **still, asked_at=session.heard_at, decided_at=working.now)]
 
 
 def _as_it_stands(working: Working, session: Session, tag: str) -> str:

@@ -37,7 +37,7 @@ from services.enrolment.overlaps import clashes, in_the_way
 from services.enrolment.people import is_erased
 from services.enrolment.settling import Entry, Leave, Room, has_seat_for, settle, settle_one
 from services.enrolment.state import Line, Membership, Place, Session, Settled, begin_of
-from services.enrolment.statements import settled_by
+from services.enrolment.statements import cancelled_since, is_cancelled_by, settled_by
 from services.enrolment.stating import NO_REPLY, Asked, refuse
 from shared.contracts.enrolment import (
     LAST_NUMBER,
@@ -125,7 +125,7 @@ def decide_request(
     place = working[Place].get(session.session_id, person_id)
     asked = replace(asked, at=at, in_time=is_ahead(session, at))
     found: str | RefusalReason | Wait
-    if session.state == SessionStanding.CANCELLED and at >= session.heard_at:
+    if is_cancelled_by(working, session, at):
         found = RefusalReason.SESSION_CANCELLED
     elif place is not None and place.is_active:
         found = RefusalReason.ALREADY_PLACED
@@ -138,7 +138,7 @@ def decide_request(
     elif not session.terms.by_oneself:
         found = RefusalReason.NOT_BY_ONESELF
     elif session.state == SessionStanding.CANCELLED:
-        was_scheduled = announced_at(working, session) < session.heard_at
+        was_scheduled = announced_at(working, session) < cancelled_since(working, session)
         found = Wait("session") if was_scheduled else RefusalReason.SESSION_CANCELLED
     else:
         found = eligible_city(working, session, person_id)
@@ -389,7 +389,7 @@ def _returning(working: Working, session: Session, places: Iterable[Place]) -> l
                 entry = Entry(
                     place.person_id, membership.city_id, place.basis, returning=as_it_was, clashes_with=at_once
                 )
-                was_frozen = place.decided_at >= gives_until(working, session)
+                was_frozen = place.out_since >= gives_until(working, session)
                 entries.append(replace(entry, regains=was_frozen and place.had in SEATED))
     return entries
 

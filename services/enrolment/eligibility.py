@@ -152,7 +152,7 @@ def gone_since(working: Working, session: Session, place: Place, at: dt.datetime
     """Why there is nothing left of what the person had when they sent this: by what it was taken, as that stands now. None: they had
     nothing, or it is out for a reason of their own."""
     taken = place.reason is not None and (place.reason.is_given_back or place.reason in _TAKEN_FOR_GOOD)
-    had_it = place.had is not None and place.had.takes_seat and at < place.decided_at
+    had_it = place.had is not None and place.had.takes_seat and at < place.out_since
     if place.state is not Standing.WITHDRAWN or not taken or not had_it:
         return None
     why_not = eligible_city(working, session, place.person_id)
@@ -276,6 +276,15 @@ def not_taken_by(terms: Terms, at: dt.datetime, *, until: dt.datetime) -> Refusa
     return RefusalReason.FROZEN if at >= until else None
 
 
+ASKED_FOR_AGAIN = (
+    WithdrawalReason.REQUESTED,
+    WithdrawalReason.OFFER_DECLINED,
+    WithdrawalReason.OFFER_EXPIRED,
+    WithdrawalReason.REMOVAL_LIFTED,
+)
+"""Whoever is out for one of these stays out until they ask: no rule brings them back."""
+
+
 def may_ask(
     terms: Terms,
     kind: SessionKind,
@@ -285,8 +294,11 @@ def may_ask(
     *,
     until: dt.datetime,
 ) -> bool:
-    """Whether somebody who has given their place up for this reason may ask for one then and get it, or wait. Whoever gives back a place that
-    their town's team has is in with it when they ask again, at any time."""
+    """Whether somebody who is out for this reason, or never was in, may ask for a place then and get it, or wait: not of what a rule took,
+    nor whom the office or their town have taken out. Whoever gives back a place that their town's team has is in with it when they ask again,
+    at any time."""
+    if reason is not None and reason not in ASKED_FOR_AGAIN:
+        return False
     of_team = place is not None and place.basis == Basis.TEAM and kind == SessionKind.SUPPLEMENTARY
     if of_team and reason == WithdrawalReason.REQUESTED:
         return True

@@ -58,6 +58,9 @@ class ExplainedStep(Shape):
     statement: str | None = Field(description="The statement of the session by which it was decided.")
     city_id: str | None
     others: list[str] = Field(description="The other people or sessions that it names.")
+    under: str | None = Field(
+        description="The other id of the same human of which it was said; null: the one asked about."
+    )
 
 
 class Fated(Shape):
@@ -126,6 +129,7 @@ class Explanation(Shape):
                 "statement": "0199aa00-0000-7000-8000-000000000007",
                 "city_id": "geonames:776597",
                 "others": [],
+                "under": None,
             }
         ],
     )

@@ -36,12 +36,12 @@ def session_of(steps: Sequence[Step]) -> SessionFact | None:
 def verdict(known: Known, at: dt.datetime) -> Verdict:
     """How it stood then, by what had been said."""
     steps = chain(known, at)
-    session, place = session_of(steps), _last(steps, _is_of_place)
+    session, place = session_of(steps), _place_at_last(steps)
     standing = standing_after(place.body) if place else Standing.NONE
     if place is not None and standing.is_active:
         state = session_standing_after(session) if session else SessionStanding.SCHEDULED
         fate = _of_active(standing, state)
-        return Verdict(fate, standing, _why_active(steps, place), line_at(known, at))
+        return Verdict(fate, standing, _why_active(steps, place), line_at(known, place.body.person_id, at))
     held = _open_hold(known, steps, at)
     if held is not None:
         return Verdict(Fate.HELD, standing, held)
@@ -61,6 +61,17 @@ def verdict(known: Known, at: dt.datetime) -> Verdict:
     return _nothing(steps, session)
 
 
+def _place_at_last(steps: Sequence[Step]) -> Step | None:
+    """The line that says how the human stands: under the id that is asked about; if that has no place, under another one that has."""
+    newest: dict[str | None, Step] = {}
+    for step in filter(_is_of_place, steps):
+        newest.pop(step.under, None)
+        newest[step.under] = step
+    found = [newest.pop(None)] if None in newest else []
+    found += reversed(newest.values())
+    return next((one for one in found if standing_after(one.body).is_active), found[0] if found else None)
+
+
 def _is_of_place(step: Step) -> bool:
     return isinstance(step.body, PlaceState)
 
@@ -73,7 +84,7 @@ def _why_active(steps: Sequence[Step], place: Step) -> Step:
     """The line that gave what they have: not the one that says a reply to it, or that a later request was refused."""
     standing = standing_after(place.body)
     found = place
-    for step in reversed([one for one in steps if _is_of_place(one)]):
+    for step in reversed([one for one in steps if _is_of_place(one) and one.under == place.under]):
         if isinstance(step.body, EnrolmentRefused):
             continue
         if standing_after(step.body) != standing:

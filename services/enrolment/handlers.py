@@ -28,7 +28,7 @@ from services.enrolment.merging import decide_merged
 from services.enrolment.moments import NOMINATIONS_OPEN, OFFER_ENDS, PLACES_RELEASED, SESSION_DECIDED
 from services.enrolment.nominating import decide_nomination
 from services.enrolment.office import decide_about_place
-from services.enrolment.people import all_ids_of, as_of_survivors, closes_a_circle, is_erased, memberships_of
+from services.enrolment.people import all_ids_of, as_of_survivors, closes_a_circle, is_erased, memberships_of, places_of
 from services.enrolment.replies import (
     decide_calendar_answer,
     decide_offer_answer,
@@ -183,8 +183,9 @@ def _decided_at_last(working: Working, heard: Heard[Asking]) -> Sequence[Fact]:
             # Whoever answers what they do not have has not asked for it.
             is_own = not comes or isinstance(body, EnrolmentRequested)
             reason = never_eligible(working, session, body.person_id)
-            about = body.session_id, body.person_id
-            return [refuse(*about, place, wants, reason, asked, working.now, is_own_word=is_own)]
+            about = body.session_id, body.person_id, place, wants, reason, asked, working.now
+            answered = body.answer if isinstance(body, OfferAnswered) else None
+            return [refuse(*about, is_own_word=is_own, answered=answered)]
         case never:
             assert_never(never)
 
@@ -376,8 +377,9 @@ def _say(
     while looking:
         person_id = next(iter(looking))
         del looking[person_id]
-        for session_id in sorted(place.session_id for place in working[Place].where("person_id", person_id)):
-            place = working[Place].get(session_id, person_id)
+        theirs = sorted((place.session_id, place.person_id) for place in places_of(working, person_id))
+        for session_id, one in theirs:
+            place = working[Place].get(session_id, one)
             if place is not None and place.is_active:
                 for fact in decide_clash(working, place, at=at, now=now):
                     working.say(_by_statement(working, fact), cause=heard)

@@ -33,12 +33,21 @@ def decide_merged(working: Working, session: Session, *, now: dt.datetime) -> li
         return []
     for place in sorted(working[Place].where("session_id", session.session_id), key=lambda one: one.person_id):
         into = survivor(working, place.person_id)
+        if into == place.person_id and place.is_removed and place.reason == WithdrawalReason.MERGED:
+            return [_removed_as_before(working, place)]
         if into != place.person_id:
             theirs = working[Place].get(session.session_id, into)
             facts = _one_place(working, session, place, theirs, into)
             if facts:
                 return facts
     return []
+
+
+def _removed_as_before(working: Working, place: Place) -> PlaceState:
+    """That somebody of their own again is out for what they were out for before: should they turn out to be yet another one, that holds for
+    those."""
+    fields = carried(place) | {"had": None, "decided_at": working.now}
+    return EnrolmentWithdrawn(**fields, reason=WithdrawalReason.REMOVED_BY_OFFICE)
 
 
 def _one_place(working: Working, session: Session, goes: Place, stays: Place | None, into: str) -> list[PlaceState]:
@@ -84,7 +93,7 @@ def _before(place: Place) -> tuple[Any, ...]:
         not place.is_removed,
         -place.state.weight,
         place.is_active and place.basis != Basis.OFFICE,  # No rule takes what the office has given.
-        place.in_line if place.is_active else -place.decided_at.timestamp(),
+        place.in_line if place.is_active else -place.out_since.timestamp(),
     )
 
 

@@ -20,6 +20,7 @@ from services.enrolment.eligibility import (
 from services.enrolment.overlaps import in_the_way
 from services.enrolment.settling import Entry
 from services.enrolment.state import Place, Session
+from services.enrolment.statements import cancelled_since, is_cancelled_by
 from services.enrolment.stating import Asked
 from shared.contracts.enrolment import (
     AskedFor,
@@ -120,7 +121,7 @@ def _why_nobody(working: Working, session: Session | None, at: dt.datetime) -> R
         return Wait("session")
     if session.kind == SessionKind.SUPPLEMENTARY:
         return RefusalReason.TEAM_BY_RULE
-    if session.state == SessionStanding.CANCELLED and at >= session.heard_at:
+    if is_cancelled_by(working, session, at):
         return RefusalReason.SESSION_CANCELLED
     if at >= session.starts_at:
         return RefusalReason.SESSION_STARTED
@@ -132,7 +133,7 @@ def _why_nobody(working: Working, session: Session | None, at: dt.datetime) -> R
     if (
         session.state == SessionStanding.CANCELLED
     ):  # Sent before that: heard in time, it would have given places that stand.
-        was_scheduled = announced_at(working, session) < session.heard_at
+        was_scheduled = announced_at(working, session) < cancelled_since(working, session)
         return Wait("session") if was_scheduled else RefusalReason.SESSION_CANCELLED
     return None
 

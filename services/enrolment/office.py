@@ -12,6 +12,7 @@ from services.enrolment.eligibility import Wait, asked_since, current_membership
 from services.enrolment.people import is_erased, memberships_of
 from services.enrolment.settling import Entry, Leave
 from services.enrolment.state import Person, Place, Session
+from services.enrolment.statements import is_cancelled_by
 from services.enrolment.stating import NO_OFFER, Asked, answering, asked_at
 from shared.contracts.enrolment import AskedFor, Basis, PlaceState, Standing, WithdrawalReason
 from shared.contracts.office import ExtraPlaceRequested, PriorityRequested, RemovalLiftRequested, RemovalRequested
@@ -64,7 +65,7 @@ def _extra_place(
     """A place for somebody who need not be eligible: it is enough that they are known, and not erased."""
     if is_erased(working, person_id):
         return _not_now("the person has been erased")
-    if session.state == SessionStanding.CANCELLED and asked.at >= session.heard_at:
+    if is_cancelled_by(working, session, asked.at):
         return _not_now("the session is cancelled")
     if place is not None and place.state.has_seat:
         return _not_now("the person has a place")

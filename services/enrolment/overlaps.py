@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from services.enrolment.state import Place, Session
+from services.enrolment.people import places_of
+from services.enrolment.state import Session
 from shared.contracts.enrolment import RefusalReason
 from shared.state.working import Working
 
@@ -19,16 +20,16 @@ def meet_at_the_same_time(one: Session, other: Session) -> bool:
 
 
 def clashes(working: Working, session: Session, person_id: str) -> tuple[str, ...]:
-    """The other sessions, at the same time as this one, in which the person has a place or is offered one. One that does not take
-    place is in nobody's way, and stands in nobody's."""
+    """The other sessions, at the same time as this one, in which the human has a place or is offered one, under whichever id: what has
+    begun stays with that of then, and may have days ahead. One that does not take place is in nobody's way, and stands in nobody's."""
     if not session.state.takes_place:
         return ()
-    found = []
-    for place in working[Place].where("person_id", person_id):
+    found = set()
+    for place in places_of(working, person_id):
         if place.state.takes_seat and place.session_id != session.session_id:
             other = working[Session].get(place.session_id)
             if other is not None and other.state.takes_place and meet_at_the_same_time(session, other):
-                found.append(place.session_id)
+                found.add(place.session_id)
     return tuple(sorted(found))
 
 

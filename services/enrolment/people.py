@@ -36,6 +36,11 @@ def memberships_of(working: Working, person_id: str, **where: str) -> list[Membe
     return [row for one in ids_of(working, person_id) for row in rows.where("person_id", one, **where)]
 
 
+def places_of(working: Working, person_id: str) -> list[Place]:
+    """All places of a human, under whichever id."""
+    return [place for one in ids_of(working, person_id) for place in working[Place].where("person_id", one)]
+
+
 def is_erased(working: Working, person_id: str) -> bool:
     return bool(working[Person].where("person_id", survivor(working, person_id), erased=True))
 

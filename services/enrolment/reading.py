@@ -69,7 +69,7 @@ _NAMES = (
 
 async def known(connection: AsyncConnection, session_id: str, person_id: str) -> Known:
     """All that was ever said of it, of others and ourselves, and what became of requests without a fact."""
-    session, place = session_subject(session_id), place_subject(session_id, person_id)
+    session = session_subject(session_id)
     told = await _told(connection, [session, f"person/{person_id}"], [f"person/{person_id}"])
     ids = [person_id]
     while also := also_known_as(told, ids):
@@ -77,10 +77,13 @@ async def known(connection: AsyncConnection, session_id: str, person_id: str) ->
         told += await _told(connection, theirs, theirs)
         ids += also
     unsaid = rows_as(Unsaid, await connection.execute(_UNSAID, {"session": session_id, "ids": ids}))
-    named = {"session": session_id, "named": [{"person_id": person_id}]}
-    nominated = await connection.execute(_NOMINATIONS, named)
-    answers = [f"{session}/nomination/{one}" for one in nominated.scalars()]
-    said = await _our_words(connection, session_id, [place, f"{session}/correction", *answers])
+    nominated = set[str]()
+    for one in ids:
+        named = {"session": session_id, "named": [{"person_id": one}]}
+        nominated |= {*(await connection.execute(_NOMINATIONS, named)).scalars()}
+    answers = [f"{session}/nomination/{one}" for one in sorted(nominated)]
+    place, *others = (place_subject(session_id, one) for one in ids)
+    said = await _our_words(connection, session_id, [place, *others, f"{session}/correction", *answers])
     towns = sorted(towns_named(told) | {one.body.city_id for one in said if getattr(one.body, "city_id", None)})
     told += await _told(connection, [f"city/{one}" for one in towns], [])
     if towns:

@@ -10,7 +10,7 @@ from services.enrolment.eligibility import Wait, asked_since, gives_until, gone_
 from services.enrolment.overlaps import in_the_way
 from services.enrolment.settling import Leave
 from services.enrolment.state import Place, Risk, Session
-from services.enrolment.statements import times_then
+from services.enrolment.statements import is_cancelled_by, times_then
 from services.enrolment.stating import NO_OFFER, NO_REPLY, Asked, answering, asked_at, carried, placed, refuse
 from shared.contracts.answers import CalendarAnswered
 from shared.contracts.enrolment import (
@@ -46,7 +46,7 @@ def decide_offer_answer(
     asked = replace(asked, at=at, in_time=is_ahead(session, at))
     accepts = answer == OfferAnswer.ACCEPT
     wants = AskedFor.PLACE if accepts else AskedFor.WITHDRAWAL
-    reason = _why_no_answer(session, place, wants, at)
+    reason = _why_no_answer(working, session, place, wants, at)
     if reason is RefusalReason.NO_OFFER and place is not None:
         reason = gone_since(working, session, place, at) or reason
     if reason is RefusalReason.ALREADY_PLACED and place is not None and place.reply != Reply.CONFIRMED:
@@ -56,9 +56,8 @@ def decide_offer_answer(
         reason = reason or RefusalReason.NO_OFFER
         other = in_the_way(working, session, person_id, reason)
         # It says nothing of whether they come: nothing was there to be taken, or to be let go.
-        return [
-            refuse(session.session_id, person_id, place, wants, reason, asked, working.now, other, is_own_word=False)
-        ]
+        about = session.session_id, person_id, place, wants, reason, asked, working.now, other
+        return [refuse(*about, is_own_word=False, answered=answer)]
     if accepts:
         # They take the place; whether they come to other times than they knew of, nobody has asked them.
         moved = times_then(working, session, at) != session.times
@@ -66,11 +65,13 @@ def decide_offer_answer(
     return _passed(working, session, place, WithdrawalReason.OFFER_DECLINED, asked=asked, at=at, now=now, reply=reply)
 
 
-def _why_no_answer(session: Session, place: Place | None, wants: AskedFor, at: dt.datetime) -> RefusalReason | None:
+def _why_no_answer(
+    working: Working, session: Session, place: Place | None, wants: AskedFor, at: dt.datetime
+) -> RefusalReason | None:
     """Why nothing is on offer that this could be the answer to."""
     if place is None:
         return RefusalReason.NO_OFFER
-    if session.state == SessionStanding.CANCELLED and at >= session.heard_at:
+    if is_cancelled_by(working, session, at):
         return RefusalReason.SESSION_CANCELLED
     if place.state == Standing.ENROLLED and wants == AskedFor.PLACE:
         return RefusalReason.ALREADY_PLACED
@@ -193,7 +194,7 @@ def _is_answer(place: Place, reply: Reply, at: dt.datetime) -> bool:
 def _why_no_reply(working: Working, session: Session, place: Place | None, at: dt.datetime) -> RefusalReason | None:
     if place is None or not place.state.has_seat:
         return RefusalReason.NO_PLACE
-    if session.state == SessionStanding.CANCELLED and at >= session.heard_at:
+    if is_cancelled_by(working, session, at):
         return RefusalReason.SESSION_CANCELLED
     if at >= session.starts_at:
         return RefusalReason.SESSION_STARTED

@@ -229,6 +229,7 @@ def left(
         "substituted_by": substituted_by,
         "numbers": numbers,
         "had": place.state if place.is_active else place.had,
+        "withdrawn_at": decided_at if place.is_active else place.out_since,
         "decided_at": decided_at,
         "reason": leave.reason,
     }
@@ -248,7 +249,7 @@ def _coming(session_id: str, places: Sequence[Place], entering: Sequence[Entry])
         standing = None
         if entry.returning is not None:
             fields = carried(entry.returning) | {"city_id": entry.city_id, "clashes_with": entry.clashes_with}
-            had, fields["had"] = fields["had"], None
+            had, fields["had"], fields["withdrawn_at"] = fields["had"], None, None
             # Whoever waited, or was asked whether they come, does not get by having been out what others before them wait for.
             standing = Standing.WAITLISTED if had is not None and had.is_pending else None
         else:
@@ -271,6 +272,7 @@ def _fields_of(session_id: str, entry: Entry, before: Place | None, number: int)
         "substitute_for": None,
         "substituted_by": None,
         "had": None,
+        "withdrawn_at": None,
         **({} if entry.nomination_id else answering(entry.asked)),
         **asked_at(before, AskedFor.PLACE, entry.asked),
         "priority": before.priority if before else 0,

@@ -208,7 +208,8 @@ class Place(FactRow):
     substitute_for: str | None
     substituted_by: str | None
     had: Standing | None
-    """Of a place that is withdrawn: what it was."""
+    """Of a place that is withdrawn: what it was; of one that is merged, whether it was withdrawn by the office before."""
+    withdrawn_at: dt.datetime | None
     decided_at: dt.datetime
 
     @property
@@ -221,6 +222,11 @@ class Place(FactRow):
         not be."""
         before = self.reason == WithdrawalReason.MERGED and self.had == Standing.WITHDRAWN
         return self.state == Standing.WITHDRAWN and (before or self.reason == WithdrawalReason.REMOVED_BY_OFFICE)
+
+    @property
+    def out_since(self) -> dt.datetime:
+        """Of a place that is withdrawn: since when, whatever was asked of it in vain since. An older fact does not say it."""
+        return self.withdrawn_at or self.decided_at
 
     @property
     def tag(self) -> str:
@@ -293,6 +299,8 @@ class Correction(FactRow):
     planned_capacity: int | None
     places_per_town: int | None
     planned_places_per_town: int | None
+    asked_at: dt.datetime | None
+    """When what it follows from had been appended."""
     decided_at: dt.datetime
 
 

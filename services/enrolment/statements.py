@@ -126,6 +126,22 @@ def released_since(working: Working, session: Session) -> dt.datetime:
     return since
 
 
+def cancelled_since(working: Working, session: Session) -> dt.datetime:
+    """Since when it has been said that it is cancelled: what only says it again, with other words, has not cancelled it."""
+    told = working[Told].where("subject", session_subject(session.session_id), source=session.source)
+    since = session.heard_at
+    for one in reversed(that_held(told, (), session.heard_at)):
+        if session_standing_after(body_of(one)) != SessionStanding.CANCELLED:
+            break
+        since = one.heard_at
+    return since
+
+
+def is_cancelled_by(working: Working, session: Session, at: dt.datetime) -> bool:
+    """Whether it is cancelled, and was then."""
+    return session.state == SessionStanding.CANCELLED and at >= cancelled_since(working, session)
+
+
 def times_then(working: Working, session: Session, at: dt.datetime) -> str:
     """Which times the session had then; if nobody had announced it, those that it has."""
     stated = stated_then(working, session, at)

@@ -17,7 +17,7 @@ from shared.contracts.enrolment import (
     what_it_asks,
 )
 from shared.contracts.office import OfficeDecision
-from shared.contracts.portal import EnrolmentRequest, Reply
+from shared.contracts.portal import EnrolmentRequest, OfferAnswer, Reply
 from shared.events.envelope import Heard, digest_of
 from shared.values import immutable
 
@@ -42,6 +42,7 @@ CARRIED = (
     "substitute_for",
     "substituted_by",
     "had",
+    "withdrawn_at",
 )
 """What stays as it is in a new fact, unless that says otherwise."""
 NO_OFFER: dict[str, Any] = {"offered_at": None, "offered_until": None}
@@ -124,9 +125,10 @@ def refuse(
     other_session_id: str | None = None,
     *,
     is_own_word: bool = True,
+    answered: OfferAnswer | None = None,
 ) -> EnrolmentRefused:
     """A refusal that leaves the place as it stands. `other_session_id`: the session in which the person has a place instead.
-    `is_own_word`: whether it was asked as the person themselves would ask."""
+    `is_own_word`: whether it was asked as the person themselves would ask. `answered`: what, if it was the answer to an offer."""
     before = carried(place) if place else {"session_id": session_id, "person_id": person_id, "episode": 0}
     return EnrolmentRefused(
         **{
@@ -139,5 +141,6 @@ def refuse(
             "standing": place.state if place else Standing.NONE,
             "withdrawn_for": place.reason if place else None,
             "other_session_id": other_session_id,
+            "answered": answered,
         }
     )

@@ -54,7 +54,7 @@ from shared.contracts.directory import MembershipFact, PersonMerged
 from shared.contracts.enrolment import ACTIVE, IN_LINE, SEAT_TAKING, PlaceFact, PlacesSettled, SessionMoment
 from shared.contracts.model import members
 from shared.contracts.office import CorrectionRequested
-from shared.contracts.planner import SessionFact, SessionKind
+from shared.contracts.planner import SessionFact, SessionKind, SessionStanding
 from shared.contracts.portal import OfferAnswered, PeopleNominated, ReplyGiven
 from shared.events.envelope import Heard
 from shared.postgres.database import any_of, unnested
@@ -246,6 +246,8 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
         calling = loaded_by("kind", {SessionKind.IN_DEPTH}, only=lambda session: session.calls_towns)
         reads.rows(working[Session], _CALLING, {"since": since}, calling)
     told_of = named.told_of | {asked_for_by(held)[0] for held in working[Held] if held.type in _OF_WHAT_WAS_SAID}
+    # Of what is cancelled, since when: whoever asked before that waits, and is refused else.
+    told_of |= {one.session_id for one in working[Session] if one.state == SessionStanding.CANCELLED}
     if told_of:
         subjects = sorted(map(session_subject, told_of))
         reads.rows(working[Told], _TOLD_OF, {"subjects": subjects}, loaded_by("subject", subjects))

@@ -20,6 +20,7 @@ from services.enrolment.overlaps import in_the_way
 from services.enrolment.people import memberships_of
 from services.enrolment.settling import Leave, left
 from services.enrolment.state import Place, Session
+from services.enrolment.statements import cancelled_since
 from services.enrolment.stating import NO_REPLY, Asked, asked_at, carried, placed, refuse
 from shared.contracts.enrolment import (
     LAST_EPISODE,
@@ -86,7 +87,8 @@ def _why_not_now(
 ) -> Refused | Wait | None:
     """Why the session takes none that was sent at that moment."""
     if session.state == SessionStanding.CANCELLED:
-        was_scheduled = at < session.heard_at and announced_at(working, session) < session.heard_at
+        since = cancelled_since(working, session)
+        was_scheduled = at < since and announced_at(working, session) < since
         return Wait("session") if was_scheduled else Refused(asks.leaves, RefusalReason.SESSION_CANCELLED)
     return Refused(asks.leaves, RefusalReason.SESSION_STARTED) if not is_ahead(session, at) else None
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.enrolment.answers import (
@@ -272,22 +272,27 @@ _asked = (
     .table_valued(sa.column("session_id", sa.Text), sa.column("asked", sa.Text), name="asked")
     .render_derived()
 )
+_merged = sa.select(_SURVIVOR.c.person_id, _SURVIVOR.c.into_id).cte("merged")  # Looked for once.
+_goes, _went = _merged.alias("goes_now"), _merged.alias("went")
+_stays = sa.func.coalesce(_goes.c.into_id, _asked.c.asked)
+_whoever = sa.outerjoin(_asked, _goes, _goes.c.person_id == _asked.c.asked)
+_ids = sa.union_all(
+    sa.select(_asked, _stays.label("person_id"), sa.true().label("stays")).select_from(_whoever),
+    sa.select(_asked, _went.c.person_id, sa.false()).select_from(_whoever.join(_went, _went.c.into_id == _stays)),
+).subquery("ids")
+_is_in = PLACE.c.state.in_(ACTIVE)
 _PLACES_NOW = (
-    sa.select(_asked, PLACE.c.state, PLACE.c.reason, PLACE.c.refusal, _tag_of_place)
-    .select_from(_asked)
-    .outerjoin(_SURVIVOR, _SURVIVOR.c.person_id == _asked.c.asked)
-    .join(
-        PLACE,
-        sa.and_(
-            PLACE.c.session_id == _asked.c.session_id,
-            PLACE.c.person_id == sa.func.coalesce(_SURVIVOR.c.into_id, _asked.c.asked),
-        ),
-    )
+    sa.select(_ids.c.session_id, _ids.c.asked, PLACE.c.state, PLACE.c.reason, PLACE.c.refusal, _tag_of_place)
+    .ext(distinct_on(_ids.c.session_id, _ids.c.asked))
+    .join(PLACE, sa.and_(PLACE.c.session_id == _ids.c.session_id, PLACE.c.person_id == _ids.c.person_id))
+    .where(sa.or_(_ids.c.stays, _is_in))
+    # As decisions take it (people.py): what has begun stays with the id that it was said of.
+    .order_by(_ids.c.session_id, _ids.c.asked, _is_in.desc(), _ids.c.stays.desc(), _ids.c.person_id)
 )
 
 
 async def places(connection: AsyncConnection, about: set[tuple[str, str]]) -> dict[tuple[str, str], Place]:
-    """How these stand in a session, or who they turned out to be: (session, person). Who has no place is not among them."""
+    """How these stand in a session, under whichever of their ids: (session, person). Who has no place is not among them."""
     asked = {"sessions": [session_id for session_id, _ in about], "people": [person_id for _, person_id in about]}
     rows = (await connection.execute(_PLACES_NOW, asked)).all()
     return {

@@ -4,7 +4,7 @@ was written down when it happened, and decides nothing anew."""
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -37,6 +37,7 @@ from shared.contracts.enrolment import (
     PlaceState,
     Standing,
     TermsCorrected,
+    WithdrawalReason,
     standing_after,
     what_was_asked,
 )
@@ -150,6 +151,8 @@ class Step:
     city_id: str | None = None
     others: tuple[str, ...] = ()
     """The other people, or sessions, that it is about."""
+    under: str | None = None
+    """The other id of the same human of which it was said, and with which it stays."""
 
     @property
     def key(self) -> tuple[dt.datetime, int, str]:
@@ -160,14 +163,17 @@ class Step:
 def chain(known: Known, at: dt.datetime) -> list[Step]:
     """Everything that had been said of it by then, in the order in which it was known."""
     held = about_person(that_held(known.told, known.handovers, at), known.person_id)
-    ids = {*ids_of(held, known.person_id)}
-    places = _places(known, held)
+    own, *others = ids_of(held, known.person_id)
+    ids = {own, *others}
+    places = _places(known, held, own)
+    for other in others:
+        places += _stay_with(other, [step for step in _places(known, held, other) if step.heard_at <= at])
     towns = towns_named(held) | {step.city_id for step in places if step.heard_at <= at and step.city_id}
     steps: list[Step] = [
         *(step for step in _told(held) if step.what is not What.TOWN or step.city_id in towns),
         *places,
         *_room(known, towns),
-        *_nominations(known),
+        *_nominations(known, ids),
         *_unsaid(known, ids),
         *_parked(known),
     ]
@@ -179,8 +185,8 @@ def names_of_towns(known: Known, at: dt.datetime) -> Mapping[str, str]:
     return town_names(that_held(known.told, known.handovers, at))
 
 
-def line_at(known: Known, at: dt.datetime, *, event_id: str | None = None) -> InLine | None:
-    """Where the person was in line then; `event_id`: when that had just been said. None: they did not wait."""
+def line_at(known: Known, person_id: str, at: dt.datetime, *, event_id: str | None = None) -> InLine | None:
+    """Where the person was in line then, under this id; `event_id`: when that had just been said. None: they did not wait."""
     until = (at, event_id) if event_id is not None else None
     latest: dict[str, Stood] = {}
     ours = {one.person_id for one in known.stood if one.is_ours and one.since <= at}
@@ -190,7 +196,7 @@ def line_at(known: Known, at: dt.datetime, *, event_id: str | None = None) -> In
         if one.since < at or (one.since == at and (until is None or one.event_id <= until[1])):
             latest[one.person_id] = one
     waiting = [one for one in latest.values() if one.standing in IN_LINE]
-    own = latest.get(known.person_id)
+    own = latest.get(person_id)
     if own is None or own.standing not in IN_LINE:
         return None
     return InLine(1 + sum(one.order < own.order for one in waiting), len(waiting))
@@ -232,11 +238,12 @@ def _step_of(told: Told) -> Step:
 # --- what we said ----------------------------------------------------------------------------
 
 
-def _places(known: Known, held: Sequence[Told]) -> list[Step]:
-    """What was said of the place, and what that meant after what had been said before. Once we have spoken of it nobody else's word
-    counts."""
-    subject = place_subject(known.session_id, known.person_id)
-    ours = sorted((one for one in known.said if isinstance(one.body, PlaceState)), key=lambda one: one.version)
+def _places(known: Known, held: Sequence[Told], person_id: str) -> list[Step]:
+    """What was said of the place under this id, and what that meant after what had been said before. Once we have spoken of it nobody
+    else's word counts."""
+    subject = place_subject(known.session_id, person_id)
+    said_by_us = (one for one in known.said if isinstance(one.body, PlaceState) and one.body.person_id == person_id)
+    ours = sorted(said_by_us, key=lambda one: one.version)
     begun = min((one.stated_at for one in ours), default=None)
     theirs = [one for one in held if one.subject == subject and (begun is None or one.heard_at < begun)]
     said: list[Heard[Any] | Told] = [*theirs, *ours]
@@ -248,6 +255,18 @@ def _places(known: Known, held: Sequence[Told]) -> list[Step]:
         steps.append(_step_of_place(known, before, fact, one, moment, one.event_id))
         before = fact
     return steps
+
+
+def _stay_with(other: str, steps: Sequence[Step]) -> list[Step]:
+    """What was said of another id of the human, if it stays with that: a refusal, or a place in what has begun. A place that has moved is
+    told from there on."""
+    has_moved = bool(steps) and _gone_for(steps[-1].body) == WithdrawalReason.MERGED
+    return [] if has_moved else [replace(step, under=other) for step in steps]
+
+
+def _gone_for(fact: Any) -> WithdrawalReason | None:
+    """Why the place, if it stands withdrawn, was given up."""
+    return fact.withdrawn_for if isinstance(fact, EnrolmentRefused) else getattr(fact, "reason", None)
 
 
 def _step_of_place(
@@ -274,7 +293,7 @@ def _step_of_place(
         reason=fact.reason if refused or gone else None,
         because=because_of(fact) if waits and not refused else None,
         numbers=fact.numbers,
-        line=line_at(known, moment, event_id=event_id) if waits else None,
+        line=line_at(known, fact.person_id, moment, event_id=event_id) if waits else None,
         until=fact.offered_until,
         decided_by=fact.decided_by,
         note=fact.note,
@@ -317,14 +336,15 @@ def _room(known: Known, towns: set[str]) -> list[Step]:
     return steps
 
 
-def _nominations(known: Known) -> list[Step]:
-    """What was answered to a town about the person; of a nomination that brought them in the place says it all."""
+def _nominations(known: Known, ids: Collection[str]) -> list[Step]:
+    """What was answered to a town about the person, under any of their ids; of a nomination that brought them in the place says it all."""
     steps = []
     for one in known.said:
         if isinstance(one.body, NominationAnswered):
-            nominee = named_in(one.body, known.person_id)
-            if nominee is not None:
-                steps.append(_step_of_nomination(one, nominee))
+            for nominee in (named_in(one.body, person_id) for person_id in sorted(ids)):
+                if nominee is not None:
+                    under = nominee.person_id if nominee.person_id != known.person_id else None
+                    steps.append(replace(_step_of_nomination(one, nominee), under=under))
     return steps
 
 

@@ -61,7 +61,7 @@ from shared.contracts.notifications import (
 )
 from shared.contracts.outside import OutsideTaskDone
 from shared.contracts.planner import Meeting, SessionFact, SessionKind, SessionStanding, session_standing_after
-from shared.contracts.portal import Reply
+from shared.contracts.portal import OfferAnswer, Reply
 from shared.contracts.rules import TopicDefined
 from shared.contracts.selection import CityFact
 from shared.events.envelope import Heard
@@ -373,8 +373,9 @@ def place_of(heard: Heard[PlaceChange]) -> Place:
 
 def refusal_of(heard: Heard[EnrolmentRefused]) -> Refusal:
     body = heard.body
-    # Who takes what is held for them asks for a place: whether they did, or let it go, their newest word tells.
-    accepts = body.asked_for == AskedFor.OFFER and body.last_asked_for == AskedFor.PLACE
+    # Who takes what is held for them asks for a place. An older fact does not say whether they did, or let it go.
+    unsaid = body.answered is None and body.asked_for == AskedFor.OFFER and body.last_asked_for == AskedFor.PLACE
+    accepts = body.answered == OfferAnswer.ACCEPT or unsaid
     asked_for = AskedFor.PLACE if accepts else body.asked_for
     return Refusal(*meta(heard), body.session_id, body.person_id, asked_for, body.reason, body.standing)
 

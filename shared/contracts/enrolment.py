@@ -24,6 +24,7 @@ from shared.contracts.portal import (
     EnrolmentRequest,
     EnrolmentRequested,
     NominationMode,
+    OfferAnswer,
     OfferAnswered,
     PeopleNominated,
     Reply,
@@ -328,7 +329,10 @@ class PlaceState(Fact):
     substituted_by: Id | None = None
     """Who came instead."""
     had: Standing | None = None
-    """Of a place that is withdrawn: what it was. What a rule took is given back as that, and as no more."""
+    """Of a place that is withdrawn: what it was. What a rule took is given back as that, and as no more. `withdrawn`, of one that is `merged`:
+    the office had removed them before, and they stay so should they be somebody of their own after all."""
+    withdrawn_at: Moment | None = None
+    """Since when it is, also if something was asked of it in vain since."""
     clashes_with: Annotated[tuple[Id, ...], Field(max_length=100)] = ()
     """The other sessions at the same time of day in which the person has a place: of who has one here, too, for somebody to resolve;
     of who waits, why others are before them."""
@@ -404,6 +408,8 @@ class EnrolmentRefused(PlaceState):
     """Why the place, if it stands withdrawn, was given up."""
     other_session_id: Id | None = None
     """The session in which the person has a place at the same time of day, if that is why."""
+    answered: OfferAnswer | None = None
+    """Of the answer to an offer: which it was."""
     example: ClassVar[Mapping[str, object]] = _PLACE | {
         "episode": 0,
         "asked_for": "place",
@@ -565,6 +571,8 @@ class TermsCorrected(Fact):
     decided_by: Line | None = None
     """Who of the office; nobody: the planner has said another value."""
     note: Line | None = None
+    asked_at: Moment | None = None
+    """When that had been appended which it follows from: what the office asked, or the planner's other value."""
     decided_at: Moment
     example: ClassVar[Mapping[str, object]] = {
         "session_id": "session-0101",

@@ -20,7 +20,7 @@ from tests.mind import Mind
 
 def known_of(mind: Mind, person_id: str, session_id: str = "s") -> Known:
     """All that is kept of the two, as reading.py finds it."""
-    session, place = session_subject(session_id), place_subject(session_id, person_id)
+    session = session_subject(session_id)
     told = [one for one in mind[Told] if one.about in (session, f"person/{person_id}")]
     told += [one for one in mind[Told] if one.subject == f"person/{person_id}" and one not in told]
     ids = [person_id]
@@ -29,10 +29,11 @@ def known_of(mind: Mind, person_id: str, session_id: str = "s") -> Known:
         told += [one for one in mind[Told] if one.about in theirs or one.subject in theirs]
         ids += also
     said = mind.said
-    ours = [one for one in said if one.subject in (place, f"{session}/correction")]
+    places_of = [place_subject(session_id, one) for one in ids]
+    ours = [one for one in said if one.subject in (*places_of, f"{session}/correction")]
     for one in said:
         answers = isinstance(one.body, NominationAnswered) and one.body.session_id == session_id
-        ours += [one] if answers and named_in(one.body, person_id) else []  # type: ignore[arg-type]
+        ours += [one] if answers and any(named_in(one.body, each) for each in ids) else []  # type: ignore[arg-type]
     teams = {body_of(one).city_id for one in told if "/city/" in one.subject}
     towns = teams | {one.body.city_id for one in ours if getattr(one.body, "city_id", None)}  # type: ignore[attr-defined]
     told += [one for one in mind[Told] if one.about in {f"city/{one}" for one in towns}]

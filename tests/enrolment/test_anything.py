@@ -27,7 +27,7 @@ from shared.contracts.directory import (
     TeamMemberJoined,
     TeamMemberLeft,
 )
-from shared.contracts.enrolment import Standing
+from shared.contracts.enrolment import Standing, WithdrawalReason
 from shared.contracts.model import Event, Request
 from shared.contracts.office import (
     CorrectionRequested,
@@ -56,6 +56,7 @@ from shared.contracts.rules import SourceTakenOver, StageOpened
 from shared.contracts.selection import CityNotSelected, CityQualified, CityWithdrawn
 from shared.events.envelope import Heard, subject_of
 from shared.postgres.database import PROJECTION
+from shared.state.merged import ids_of, survivor
 from shared.state.rows import Row
 from shared.state.working import Answer, Due, Held, Unchanged, Working
 from shared.testing import NOON, body_of, heard
@@ -444,12 +445,18 @@ class Places(RuleBasedStateMachine):
         """What is answered at a moment is answered about it for ever."""
         known = known_of(self.mind, person, session)
         answer = explained(known, self.now)
-        assert answer.verdict.standing == self.standing(session, person)
+        assert answer.verdict.standing in self.standings(session, person)
         self.told_why[session, person, self.now] = answer
 
-    def standing(self, session: str, person: str) -> Standing:
-        place = self.mind[Place].get(session, person)
-        return place.state if place else Standing.NONE
+    def standings(self, session: str, person: str) -> set[Standing]:
+        """As the human of this id stands: under it; if nothing is there, under another one that stays with what was said of it."""
+        working = self.mind.working()
+        ids = ids_of(working, person) if survivor(working, person) == person else [person]
+        places = [place for one in ids if (place := self.mind[Place].get(session, one)) is not None]
+        found = [one for one in places if one.person_id == person or one.reason != WithdrawalReason.MERGED]
+        own = [one for one in found if one.person_id == person]
+        own = own if any(one.is_active for one in own) else [one for one in found if one.is_active] or own or found
+        return {one.state for one in own} or {Standing.NONE}
 
     @precondition(lambda self: self.is_up)
     @rule(session=sessions)

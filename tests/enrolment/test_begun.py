@@ -106,6 +106,27 @@ def test_a_larger_room_stated_in_time_counts_after_the_start(office: Office) -> 
     assert (taken(office), seats(office)) == (2, 2)
 
 
+def test_a_room_that_the_office_had_made_larger_in_time_counts_after_the_start(office: Office) -> None:
+    office.session(capacity=1)
+    office.ask("anna")
+    office.ask("bartek")
+
+    assert office.corrects(capacity=2, at=BEFORE, now=AFTER) == [ENROLLED]
+    assert (taken(office), seats(office)) == (2, 2)
+
+
+def test_a_larger_room_stated_in_time_counts_after_the_start_also_where_it_ends_the_offices_own(
+    office: Office,
+) -> None:
+    office.session(capacity=1)
+    for person in ("anna", "bartek", "celina"):
+        office.ask(person)
+    office.corrects(capacity=2)
+
+    assert office.hear(session(model=SessionRescheduled, capacity=3), at=BEFORE, now=AFTER) == [ENROLLED]
+    assert (taken(office), seats(office)) == (3, 3)
+
+
 # --- what came later changes nothing -------------------------------------------------------
 
 
@@ -135,6 +156,7 @@ def test_a_larger_room_after_the_start_promotes_nobody_also_when_something_heard
     office.ask("bartek")
 
     assert office.hear(session(model=SessionRescheduled, capacity=5), at=AFTER, now=AFTER) == []
+    assert office.corrects(capacity=7, at=AFTER, now=AFTER) == []
     assert office.ask("celina", at=BEFORE, now=AFTER) == [WAITLISTED]
 
 

@@ -21,6 +21,7 @@ from shared.contracts.enrolment import (
     WithdrawalReason,
 )
 from shared.contracts.planner import SessionCancelled, SessionKind, SessionRescheduled
+from shared.events.envelope import Reason
 from shared.state.working import Held
 from shared.testing import NOON, body_of, heard
 from tests.enrolment.office import DAY, OTHER, START, Office, session
@@ -242,6 +243,53 @@ def test_a_request_for_a_session_that_is_first_heard_of_as_cancelled_is_refused_
     assert cancelled(office, at=NOON + DAY) == [REFUSED]
     assert office.ask("bartek", at=NOON) == [REFUSED]
     assert office.place("anna").refusal == RefusalReason.SESSION_CANCELLED
+
+
+@pytest.mark.parametrize("heard_first", ["the request", "the cancellation said again"])
+@pytest.mark.parametrize("asks", ["ask", "nominate", "substitute", "reply", "answer", "gives_extra"])
+def test_what_is_asked_of_a_cancelled_session_comes_to_the_same_before_and_after_its_cancellation_is_said_again(
+    office: Office, asks: str, heard_first: str
+) -> None:
+    office.session(capacity=2)
+    office.ask("anna")
+    cancelled(office, at=NOON + DAY)
+
+    def say_again() -> None:
+        cancelled(office, at=NOON + 3 * DAY, venue="Dom Kultury")
+
+    if heard_first != "the request":
+        say_again()
+    at = NOON + 2 * DAY
+    match asks:
+        case "ask":
+            office.ask("bartek", at=at)
+            assert office.place("bartek").refusal == RefusalReason.SESSION_CANCELLED
+        case "nominate":
+            assert office.nominate("bartek", at=at) == {"bartek": "session_cancelled"}
+        case "substitute":
+            office.substitute("anna", "bartek", at=at)
+            assert office.place("anna").refusal == RefusalReason.SESSION_CANCELLED
+        case "reply":
+            office.reply("anna", "confirmed", at=at)
+            assert office.place("anna").refusal == RefusalReason.SESSION_CANCELLED
+        case "answer":
+            office.answer("anna", "accept", at=at)
+            assert office.place("anna").refusal == RefusalReason.SESSION_CANCELLED
+        case "gives_extra":
+            office.gives_extra("bartek", at=at)
+            assert [one.reason for one in office.mind.aside] == [Reason.UNDECIDABLE]
+    if heard_first == "the request":
+        say_again()
+    assert len(office.mind[Held]) == 0
+    assert scheduled_again(office, at=NOON + 4 * DAY) == []
+
+
+def test_a_request_for_a_session_that_was_never_anything_but_cancelled_is_refused_however_often_that_is_said(
+    office: Office,
+) -> None:
+    cancelled(office, at=NOON + DAY)
+    cancelled(office, at=NOON + 3 * DAY, venue="Dom Kultury")
+    assert office.ask("anna") == [REFUSED]
 
 
 def test_a_request_that_waited_for_something_else_is_not_refused_by_a_cancellation_that_may_be_taken_back(

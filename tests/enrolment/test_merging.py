@@ -329,6 +329,23 @@ def test_whom_the_office_removed_does_not_come_in_by_having_been_taken_for_someb
     assert office.ask("anna", at=NOON + DAY) == [ENROLLED]
 
 
+def test_whom_the_office_removed_stays_so_as_yet_another_one_than_they_were_taken_for(office: Office) -> None:
+    office.session(capacity=3)
+    office.ask("bartek")
+    office.ask("anna")
+    office.removes("anna")
+    office.merged("anna", "ania")
+    office.registered("anna")
+    assert office.place("anna").reason == WithdrawalReason.REMOVED_BY_OFFICE
+
+    office.merged("anna", "bartek")
+    assert (office.place("bartek").state, office.place("bartek").reason) == (
+        Standing.WITHDRAWN,
+        WithdrawalReason.REMOVED_BY_OFFICE,
+    )
+    assert office.reconcile() == []
+
+
 def test_nor_by_their_team_where_nobody_asks_by_themselves(office: Office) -> None:
     office.session(kind=SessionKind.SUPPLEMENTARY, capacity=9, by_oneself=False)
     office.removes("anna")

@@ -14,6 +14,7 @@ from services.enrolment.offering import after_working
 from shared.contracts import Event
 from shared.contracts.enrolment import (
     Basis,
+    EnrolmentRefused,
     ParticipantEnrolled,
     ParticipantWaitlisted,
     PlaceOffered,
@@ -572,3 +573,21 @@ def test_the_answer_to_an_offer_that_is_not_there_says_nothing_of_whether_they_c
 
     assert office.member("ewa") == ["ParticipantEnrolled"]
     assert office.place("anna").state == Standing.ENROLLED
+
+
+@pytest.mark.parametrize("answer", ["accept", "decline"])
+@pytest.mark.parametrize("how", ["too late", "nothing was on offer", "never known"])
+def test_an_answer_to_an_offer_that_is_refused_says_which_it_was(office: Office, answer: str, how: str) -> None:
+    if how == "never known":
+        office.answer("anna", answer)
+        office.pass_to(NOON + 40 * DAY)
+    else:
+        office.session(capacity=1, free_places="offered", offer_hours=1)
+        for person in ("bartek", "anna"):
+            office.ask(person)
+        if how == "too late":
+            office.withdraw("bartek")
+        office.answer("anna", answer, at=NOON + DAY, now=NOON + DAY)
+    said = office.mind.said[-1].body
+    assert isinstance(said, EnrolmentRefused)
+    assert said.answered == answer

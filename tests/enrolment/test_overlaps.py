@@ -11,7 +11,7 @@ from shared.contracts.enrolment import EnrolmentRefused, NominationAnswered, Ref
 from shared.contracts.planner import SessionCancelled, SessionKind, SessionRescheduled
 from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
 from shared.testing import NOON, heard
-from tests.enrolment.office import OTHER, START, Office, session
+from tests.enrolment.office import DAY, OTHER, START, Office, session
 
 ENROLLED, WAITLISTED, OFFERED, WITHDRAWN, REFUSED = (
     "ParticipantEnrolled",
@@ -334,3 +334,37 @@ def test_whoever_somebody_else_comes_for_gets_the_seat_that_waits_elsewhere(two:
     two.substitute("anna", "celina", session_id="s", at=NOON + 5 * SECOND)
     assert (two.place("celina", "s").state, two.place("anna", "t").state) == (Standing.ENROLLED, Standing.ENROLLED)
     assert clash(two, "anna", "t") == clash(two, "celina", "s") == ()
+
+
+TWO_DAYS = meetings(("2026-12-01", "09:00", "15:00"), ("2026-12-08", "09:00", "15:00"))
+
+
+def test_a_day_ahead_of_what_has_begun_under_one_id_is_in_the_way_of_the_other(office: Office) -> None:
+    office.session("s1", meetings=TWO_DAYS)
+    office.session("s2", date="2026-12-08")
+    office.ask("anna", "s1")
+    after = {"at": START + DAY, "now": START + DAY}
+    office.merged("anna", "ania", **after)
+
+    assert office.ask("ania", "s2", **after) == ["EnrolmentRefused"]
+    assert office.place("ania", "s2").refusal == RefusalReason.OVERLAPS
+    assert office.mind.said[-1].body.other_session_id == "s1"
+
+
+def test_who_waits_beside_what_has_begun_under_their_other_id_is_passed_over_until_that_is_moved(
+    office: Office,
+) -> None:
+    office.session("s1", meetings=TWO_DAYS)
+    office.session("s2", date="2026-12-08", capacity=1)
+    office.member("ania")
+    office.ask("anna", "s1")
+    for person in ("bartek", "ania"):
+        office.ask(person, "s2")
+    after = {"at": START + DAY, "now": START + DAY}
+    office.merged("anna", "ania", **after)
+    office.withdraw("bartek", "s2", **after)
+    assert (office.place("ania", "s2").state, office.place("ania", "s2").clashes_with) == (Standing.WAITLISTED, ("s1",))
+
+    later = meetings(("2026-12-01", "09:00", "15:00"), ("2026-12-15", "09:00", "15:00"))
+    office.hear(session("s1", model=SessionRescheduled, meetings=later), **after)
+    assert (office.place("ania", "s2").state, office.place("ania", "s2").clashes_with) == (Standing.ENROLLED, ())

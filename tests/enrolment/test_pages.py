@@ -26,7 +26,14 @@ from shared.contracts.directory import PersonMerged, PersonRegistered
 from shared.contracts.enrolment import AskedFor, PlacesSettled, RefusalReason, Standing, WithdrawalReason
 from shared.contracts.model import Language, members
 from shared.contracts.planner import SessionCancelled, SessionRescheduled, TaskGiven
-from shared.contracts.portal import EnrolmentRequested, PlaceRequest, Reply, SubstitutionRequested
+from shared.contracts.portal import (
+    EnrolmentRequested,
+    OfferAnswer,
+    OfferAnswered,
+    PlaceRequest,
+    Reply,
+    SubstitutionRequested,
+)
 from shared.contracts.rules import TopicDefined
 from shared.contracts.selection import CityWithdrawn
 from shared.deciding.commands import NotYet
@@ -163,6 +170,17 @@ async def test_where_towns_nominate_nobody_is_told_to_ask_themselves(here: Parti
     assert "porozmawiaj z koordynatorem" in read(page.text) and buttons(page.text) == []
 
 
+async def test_where_towns_nominate_whoever_answers_an_offer_too_late_reads_once_whom_to_ask(here: Participant) -> None:
+    await here.begin("bartek", "anna", capacity=1, free_places="offered", offer_hours=1, by_oneself=True)
+    await here.withdraw("bartek")
+    await here.hears(session(model=SessionRescheduled, capacity=1, free_places="offered", by_oneself=False))
+    here.clock[0] = NOON + DAY
+    await here.hears(OfferAnswered(session_id="s", person_id="anna", answer=OfferAnswer.ACCEPT))
+    text = read((await here.get(language=EN)).text)
+    assert "could not be granted" in text
+    assert "talk to your town's coordinator" in text and "Ask for a place again" not in text
+
+
 async def test_a_cancelled_training_says_so_and_offers_nothing(here: Participant) -> None:
     await here.begin("anna")
     await here.hears(session(model=SessionCancelled))
@@ -260,6 +278,34 @@ async def test_who_could_not_be_replaced_by_their_town_asked_for_nothing_and_is_
     assert "could not be granted" not in read((await here.get(language=EN)).text)
     await here.ask("anna")
     assert "could not be granted" in read((await here.get(language=EN)).text)
+
+
+async def test_the_page_of_an_id_that_went_into_another_one_tells_of_what_that_has_here(here: Participant) -> None:
+    await here.begin("dawid", by_oneself=True, admits={"cities": [TOWN]})
+    await here.hears(OfferAnswered(session_id="s", person_id="anna", answer=OfferAnswer.ACCEPT))
+    await here.hears(PersonMerged(person_id="anna", into_person_id="dawid"))
+    page = await here.get(language=EN)
+    assert "kept under your other entry" in read(page.text) and "could not be granted" not in read(page.text)
+    await here.withdraw("dawid")
+    assert "kept under your other entry" not in read((await here.get(language=EN)).text), "nobody has anything"
+
+
+async def test_the_page_of_an_id_that_went_into_somebody_erased_says_that_nothing_is_left(here: Participant) -> None:
+    await here.begin("anna")
+    await here.hears(PersonMerged(person_id="anna", into_person_id="bartek"))
+    await here.erased("bartek")
+    assert (await here.get(language=EN)).status_code == 410
+
+
+async def test_who_asks_again_by_the_page_of_an_id_that_has_gone_reads_where_the_place_is(here: Participant) -> None:
+    await here.begin("anna")
+    await here.withdraw("anna")
+    await here.hears(PersonMerged(person_id="anna", into_person_id="bartek"))
+    page = await here.get(language=EN)
+    assert buttons(page.text) == ["ask_again"]
+    await here.press("ask_again", seen=seen(page.text))
+    page = await here.get(language=EN)
+    assert "kept under your other entry" in read(page.text) and buttons(page.text) == []
 
 
 async def test_whose_two_ids_are_two_humans_after_all_has_no_other_entry_and_may_ask(here: Participant) -> None:

@@ -46,6 +46,9 @@ def test_whoever_is_out_by_their_own_doing_may_ask_again(reason: WithdrawalReaso
     found = in_session(session, given_back(reason=reason), session.starts_at - 9 * DAY)
     acts = acts_of(found, session.starts_at - DAY)
     assert acts == ((Act.ASK_AGAIN,) if reason in own else ())
+    assert may_ask_again(found, session.starts_at - DAY) is (reason in own), (
+        "or is told to ask and has no button for it"
+    )
 
 
 CLOSED: dict[str, dict[str, Any]] = {

@@ -300,6 +300,21 @@ def test_whoever_waited_gets_no_seat_by_their_towns_return_while_the_session_is_
     assert office.place("anna").state == Standing.WAITLISTED
 
 
+def test_who_asks_in_vain_while_their_town_is_out_gets_no_seat_by_that_when_it_returns_in_the_freeze(
+    office: Office,
+) -> None:
+    office.session(capacity=1, freeze_hours=24)
+    office.ask("anna")
+    office.town(model=CityWithdrawn)
+    out_since = office.place("anna").decided_at
+
+    assert office.ask("anna", at=FROZEN, now=FROZEN) == ["EnrolmentRefused"]
+    assert office.place("anna").withdrawn_at == out_since
+    office.town(at=FROZEN, now=FROZEN)
+    place = office.place("anna")
+    assert (place.state, place.withdrawn_at) == (Standing.WAITLISTED, None), "it was not theirs when it froze"
+
+
 def test_what_was_refused_while_the_town_was_out_stays_so_until_it_is_asked_again(office: Office) -> None:
     office.session(capacity=3, nominations_until="2026-11-30T12:00:00Z")
     office.town(model=CityWithdrawn)

@@ -269,6 +269,58 @@ def test_a_place_that_follows_once_its_session_lies_ahead_again_comes_from_the_o
     assert lines(why(office, "ania")) == ["from_other_id"]
 
 
+def test_what_was_refused_under_one_id_is_told_of_the_one_that_stays(office: Office) -> None:
+    office.session(by_oneself=False)
+    office.ask("anna")
+    office.merged("anna", "ania", at=NOON + DAY, now=NOON + DAY)
+
+    assert fate(office, "anna") == "another_id"
+    answer = why(office, "ania")
+    assert (answer.verdict.fate, answer.verdict.standing) == ("refused", "none")
+    line = last(answer, "refused")
+    assert (answer.verdict.decisive, line.under) == (line.event_id, "anna")
+    assert line.sentence.en.startswith("Of the id anna: Refused")
+    assert fate(office, "ania", at=NOON + HOUR) == "person_unknown", "nobody knew it then"
+
+
+def test_what_was_answered_to_a_town_about_one_id_is_told_of_the_one_that_stays(office: Office) -> None:
+    office.town(OTHER)
+    office.session()
+    office.nominate("anna", city_id=OTHER)
+    office.merged("anna", "ania")
+    assert (fate(office, "ania"), last(why(office, "ania"), "nomination_refused").under) == ("refused", "anna")
+
+
+def test_a_place_in_what_has_begun_stays_with_its_id_and_is_told_of_the_one_that_stays(office: Office) -> None:
+    office.session(by_oneself=False, capacity=1)
+    office.member("ania")
+    office.ask("ania")
+    office.nominate("anna")
+    office.merged("anna", "ania", at=START + HOUR, now=START + HOUR)
+
+    answer = why(office, "ania")
+    assert (answer.verdict.fate, answer.verdict.standing) == ("has_place", "enrolled")
+    assert answer.verdict.decisive == last(answer, "by_nomination").event_id
+    assert fate(office, "anna") == "has_place"
+
+
+def test_who_waits_in_what_has_begun_is_told_where_in_line_under_whichever_id(office: Office) -> None:
+    office.session(capacity=1)
+    for person in ("bartek", "celina", "anna"):
+        office.ask(person)
+    office.merged("anna", "ania", at=START + HOUR, now=START + HOUR)
+    line = why(office, "ania").verdict.line
+    assert line is not None
+    assert (line.position, line.waiting) == (2, 2)
+
+
+def test_a_place_that_moved_to_the_one_that_stays_is_told_from_there_on(office: Office) -> None:
+    office.session()
+    office.ask("anna")
+    office.merged("anna", "ania")
+    assert lines(why(office, "ania")) == ["from_other_id"]
+
+
 def test_of_an_id_that_turned_out_to_be_another_one_it_is_not_said_that_nobody_asked(office: Office) -> None:
     office.session(opens_at=(NOON + HOUR).isoformat())
     office.ask("anna")
@@ -413,6 +465,18 @@ def refused_for(office: Office, reason: RefusalReason) -> Explanation:
             office.nominate("anna", "bartek", mode="all_or_none")
     session_id = "unheard-of" if reason is RefusalReason.NEVER_KNOWN else "s"
     return why(office, "anna", session_id)
+
+
+def test_a_refusal_quotes_whom_to_ask_where_nobody_may_ask_for_a_place_themselves(office: Office) -> None:
+    offers = {"capacity": 1, "free_places": "offered", "offer_hours": 1}
+    office.session(**offers)
+    for person in ("bartek", "anna"):
+        office.ask(person)
+    office.withdraw("bartek")
+    office.session(**offers, by_oneself=False)
+    office.answer("anna", "accept", at=NOON + DAY, now=NOON + DAY)
+    text = last(why(office, "anna"), "refused").sentence.en
+    assert "talk to your town's coordinator" in text and "Ask for a place again" not in text
 
 
 @pytest.mark.parametrize("reason", RefusalReason)

@@ -18,7 +18,7 @@ from shared.outbox.journal import JOURNAL
 from shared.rebuilding.rebuild import compare
 from shared.testing import NOON, message
 from shared.web import tokens
-from tests.enrolment.office import TOWN, session
+from tests.enrolment.office import START, TOWN, session
 from tests.enrolment.participant import Participant, participant_at
 from tests.enrolment.surroundings import Make, fresh, programme, settled, training
 
@@ -123,6 +123,24 @@ async def test_what_was_said_of_another_id_is_found_once_it_is_the_same_human(he
     assert (answer["verdict"]["fate"], answer["steps"][-1]["what"]) == ("has_place", "from_other_id")
     assert (await why(here, "dawid", at=then))["verdict"]["fate"] == "nobody_asked"
     assert (await why(here, "anna"))["steps"][-1]["others"] == ["dawid"]
+
+
+@pytest.mark.parametrize("asked", ["anna", "dawid"])
+async def test_a_command_about_what_has_begun_is_answered_with_the_place_that_it_was_about(
+    here: Participant, asked: str
+) -> None:
+    here.clock[0] = START + HOUR
+    await here.hears(PersonMerged(person_id="anna", into_person_id="dawid"))
+    answer = (await post(here, "/withdrawals", {"person_id": asked})).json()
+    assert (answer["outcome"], answer["place"]["state"]) == ("EnrolmentRefused", "enrolled")
+    assert answer["place"]["refusal"] == "session_started"
+    assert (await why(here, "dawid"))["verdict"]["fate"] == "has_place"
+
+
+async def test_a_command_is_answered_with_the_place_of_whoever_the_person_turned_out_to_be(here: Participant) -> None:
+    await here.hears(PersonMerged(person_id="anna", into_person_id="dawid"))
+    answer = (await post(here, "/requests", {"person_id": "anna"})).json()
+    assert (answer["place"]["state"], answer["place"]["refusal"]) == ("enrolled", "already_placed")
 
 
 async def test_one_question_is_a_handful_of_statements_none_of_which_looks_through_a_table(here: Participant) -> None:

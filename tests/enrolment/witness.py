@@ -310,8 +310,9 @@ class Witness:
         mine = self.sessions[session_id]
         found = []
         for other_id, places in self.places.items():
-            stand = places.get(person_id)
-            if other_id == session_id or stand is None or not stand.seated or other_id not in self.sessions:
+            human = self.human(person_id)
+            is_there = any(stand.seated and self.human(one) == human for one, stand in places.items())
+            if other_id == session_id or not is_there or other_id not in self.sessions:
                 continue
             other = self.sessions[other_id]
             if self.takes_place(other_id) and any(

@@ -19,6 +19,7 @@ from services.notifications.untold import ANOTHER_MAIL, Difference
 from shared.contracts.enrolment import AskedFor, EnrolmentRefused, ParticipantEnrolled, RefusalReason, Standing
 from shared.contracts.model import Language
 from shared.contracts.notifications import RefusalTold
+from shared.contracts.portal import OfferAnswer
 from shared.deciding.transaction import Decider
 from shared.postgres.database import rows_as
 from shared.testing import body_of, heard
@@ -182,4 +183,14 @@ def test_who_took_an_offer_too_late_is_told_so_and_nobody_is_for_what_their_coor
 ) -> None:
     said = body_of(EnrolmentRefused, asked_for=asked_for, last_asked_for=newest_word, reason="offer_expired")
     row = refusal_of(heard(said))
+    assert (differs(refused(replace(row, session_id="session-1"))) is not None) is told
+
+
+@pytest.mark.parametrize("newest_word", [AskedFor.PLACE, AskedFor.WITHDRAWAL, None])
+@pytest.mark.parametrize(("answered", "told"), [(OfferAnswer.ACCEPT, True), (OfferAnswer.DECLINE, False)])
+def test_who_accepts_too_late_is_told_so_whoever_had_asked_for_the_place_and_who_declines_is_not(
+    answered: OfferAnswer, told: bool, newest_word: AskedFor | None
+) -> None:
+    fields = {"last_asked_for": newest_word, "reason": "offer_expired", "answered": answered}
+    row = refusal_of(heard(body_of(EnrolmentRefused, asked_for=AskedFor.OFFER, **fields)))
     assert (differs(refused(replace(row, session_id="session-1"))) is not None) is told

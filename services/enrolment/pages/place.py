@@ -53,7 +53,7 @@ def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
             found = await reading.place(connection, link.session_id, link.person_id)
             again = await is_known(connection, heard)
         if not again:
-            if found is None or (found.person is not None and found.person.erased):
+            if found is None or found.is_erased:
                 return await page(request, link)
             if not is_as_seen(seen, found.place, found.session):
                 return await page(request, link, status=409, overtaken=True)
@@ -67,7 +67,7 @@ def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
             found = await reading.place(connection, link.session_id, link.person_id)
         if found is None:
             return pages.message(request, "unknown", 404, readers=link.language)
-        if found.person is not None and found.person.erased:
+        if found.is_erased:
             return pages.message(request, "erased", 410, readers=link.language)
         language = pages.language(request, link.language)
         now = runtime.service.clock()

@@ -12,7 +12,7 @@ from typing import Any
 from services.enrolment.eligibility import may_ask
 from services.enrolment.fates import Verdict
 from services.enrolment.why import Step
-from shared.contracts.enrolment import EnrolmentWithdrawn
+from shared.contracts.enrolment import EnrolmentRefused, EnrolmentWithdrawn, WithdrawalReason, standing_after
 from shared.contracts.model import Language
 from shared.contracts.planner import SessionFact, gives_until
 from shared.contracts.selection import outcome_after
@@ -57,12 +57,18 @@ def _town(city_id: str | None, towns: Mapping[str, str]) -> str:
     return towns.get(city_id, city_id) if city_id else "–"
 
 
-def _may_ask(place: EnrolmentWithdrawn, session: SessionFact | None, announced_at: dt.datetime | None) -> bool:
-    """Whether the person reads that they may ask again, as the session was when they were out, and by when it was first heard of."""
+def _may_ask(
+    place: EnrolmentWithdrawn | EnrolmentRefused, session: SessionFact | None, announced_at: dt.datetime | None
+) -> bool:
+    """Whether the person reads that they may ask, or ask again, as the session was when that was said of them, and by when it was first heard
+    of."""
     if session is None or announced_at is None:
         return True
+    reason = place.withdrawn_for if isinstance(place, EnrolmentRefused) else place.reason
+    if reason is None or standing_after(place).is_active:  # As their page takes it: once they have given it back.
+        reason = WithdrawalReason.REQUESTED
     until = gives_until(session.starts_at, session.ends_at, session.terms.freeze_hours, announced_at)
-    return may_ask(session.terms, session.kind, place, place.reason, place.decided_at, until=until)
+    return may_ask(session.terms, session.kind, place, reason, place.decided_at, until=until)
 
 
 def _text(rendered: object) -> str:

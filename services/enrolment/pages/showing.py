@@ -23,15 +23,6 @@ from shared.contracts.portal import (
 from shared.values import immutable
 from shared.web.links import arrangement
 
-ASKED_FOR_AGAIN = (
-    WithdrawalReason.REQUESTED,
-    WithdrawalReason.OFFER_DECLINED,
-    WithdrawalReason.OFFER_EXPIRED,
-    WithdrawalReason.REMOVAL_LIFTED,
-)
-"""Whoever is out for one of these stays out until they ask: no rule brings them back."""
-
-
 _TIMES = 12
 """So much of the digest of the times."""
 _VERSION = 2
@@ -74,6 +65,10 @@ class Found:
     """When the session was first heard of."""
     refused: AskedFor | None = None
     """What the newest request asked for that was turned down."""
+    is_erased: bool = False
+    """Whether the human is, under whichever id."""
+    is_under_another_id: bool = False
+    """Whether what the human has here is under another id of theirs, and nothing under this."""
 
     @property
     def gives_until(self) -> dt.datetime:
@@ -141,7 +136,7 @@ def shown(found: Found, *, language: Language, arranged: str, now: dt.datetime) 
         standing=Standing(place.state) if place else Standing.NONE,
         given_up_for=given_up_for(found),
         # Whom a town could not replace, or send, has asked for nothing: the coordinator who did is answered.
-        refused_for=place.refusal if place and found.refused is not AskedFor.SUBSTITUTION else None,
+        refused_for=place.refusal if place and _is_answered_here(found) else None,
         reply=Reply(place.reply) if place else Reply.NONE,
         offered_until=place.offered_until if place else None,
         ahead=found.ahead,
@@ -159,6 +154,10 @@ def shown(found: Found, *, language: Language, arranged: str, now: dt.datetime) 
         is_elsewhere=place is not None and bool(place.clashes_with),
         seen=seen_of(place, session),
     )
+
+
+def _is_answered_here(found: Found) -> bool:
+    return found.refused is not AskedFor.SUBSTITUTION and not found.is_under_another_id
 
 
 def time_of(session: Session, now: dt.datetime) -> Time:
@@ -181,6 +180,8 @@ def pre_test_of(session: Session, place: Place | None, now: dt.datetime) -> Task
 def acts_of(found: Found, now: dt.datetime) -> tuple[Act, ...]:
     """What may be done now. What a rule took is given back by itself: nobody asks for it."""
     place, session = found.place, found.session
+    if found.is_under_another_id:
+        return ()  # Nothing that is done for that one would be seen here.
     if place is None or found.waits_for_answer or time_of(session, now) is not Time.AHEAD:
         return ()
     match Standing(place.state):
@@ -192,8 +193,7 @@ def acts_of(found: Found, now: dt.datetime) -> tuple[Act, ...]:
         case Standing.WAITLISTED:
             return (Act.GIVE_BACK,)
         case Standing.WITHDRAWN:
-            is_out = given_up_for(found) in (*ASKED_FOR_AGAIN, None)
-            return (Act.ASK_AGAIN,) if is_out and may_ask_again(found, now) else ()
+            return (Act.ASK_AGAIN,) if may_ask_again(found, now) else ()
         case Standing.NONE:
             return ()
         case never:
@@ -202,6 +202,8 @@ def acts_of(found: Found, now: dt.datetime) -> tuple[Act, ...]:
 
 def given_up_for(found: Found) -> WithdrawalReason | None:
     """Why the place is given up, as far as that is so still: whose two ids are two humans after all has no other entry with a place."""
+    if found.is_under_another_id:
+        return WithdrawalReason.MERGED
     reason = found.place.reason if found.place else None
     is_apart = found.person is not None and found.person.merged_into is None
     if reason is not WithdrawalReason.MERGED or not is_apart:
@@ -212,7 +214,7 @@ def given_up_for(found: Found) -> WithdrawalReason | None:
 def may_ask_again(found: Found, now: dt.datetime) -> bool:
     """Whether a place may be asked for here: once more, or once this one is given back."""
     session, place = found.session, found.place
-    reason = WithdrawalReason.REQUESTED if place is None or place.is_active else place.reason
+    reason = WithdrawalReason.REQUESTED if place is None or place.is_active else given_up_for(found)
     return may_ask(session.terms, session.kind, place, reason, now, until=found.gives_until)
 
 

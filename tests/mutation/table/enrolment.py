@@ -240,7 +240,7 @@ MUTATIONS = (
     Mutation(
         "a request that was sent before the cancellation",
         "services/enrolment/decisions.py",
-        "    if session.state == SessionStanding.CANCELLED and at >= session.heard_at:",
+        "    if is_cancelled_by(working, session, at):",
         "    if session.state == SessionStanding.CANCELLED:",
         ("tests/enrolment/test_last_word.py",),
     ),
@@ -300,7 +300,7 @@ MUTATIONS = (
     Mutation(
         "a session that is first heard of as cancelled",
         "services/enrolment/decisions.py",
-        "        was_scheduled = announced_at(working, session) < session.heard_at",
+        "        was_scheduled = announced_at(working, session) < cancelled_since(working, session)",
         "        was_scheduled = True",
         ("tests/enrolment/test_last_word.py",),
     ),
@@ -597,6 +597,36 @@ MUTATIONS = (
         "    if stated_at(working, session) < settles_at",
         "    if session.heard_at < settles_at",
         ("tests/enrolment/test_office.py",),
+    ),
+    Mutation(
+        "a correction counts from when the office asked for it",
+        "services/enrolment/corrections.py",
+        "correction.asked_at or correction.heard_at",
+        "correction.heard_at",
+        ("tests/enrolment/test_begun.py::test_a_room_that_the_office_had_made_larger_in_time_counts_after_the_start",),
+    ),
+    Mutation(
+        "that a correction is over counts from when the planner said so",
+        "services/enrolment/corrections.py",
+        "**still, asked_at=session.heard_at, ",
+        "**still, ",
+        (
+            "tests/enrolment/test_begun.py::test_a_larger_room_stated_in_time_counts_after_the_start_also_where_it_ends_the_offices_own",
+        ),
+    ),
+    Mutation(
+        "a refused answer to an offer says which it was",
+        "services/enrolment/replies.py",
+        "is_own_word=False, answered=answer)",
+        "is_own_word=False)",
+        ("tests/enrolment/test_offers.py::test_an_answer_to_an_offer_that_is_refused_says_which_it_was",),
+    ),
+    Mutation(
+        "a session is cancelled since that was said first",
+        "services/enrolment/statements.py",
+        "        if session_standing_after(body_of(one)) != SessionStanding.CANCELLED:\n            break\n        since = one.heard_at\n",
+        "        if session_standing_after(body_of(one)) != SessionStanding.CANCELLED:\n            break\n",
+        ("tests/enrolment/test_last_word.py",),
     ),
     Mutation(
         "nobody asks for a second place at the same time",
@@ -930,7 +960,7 @@ MUTATIONS = (
     Mutation(
         "what was taken before an answer was sent is no reason of that time",
         "services/enrolment/eligibility.py",
-        "place.had.takes_seat and at < place.decided_at",
+        "place.had.takes_seat and at < place.out_since",
         "place.had.takes_seat",
         (
             "tests/enrolment/test_offers.py::test_who_accepted_before_something_took_the_offer_and_is_heard_after_that_reads_of_that",
@@ -952,6 +982,15 @@ MUTATIONS = (
         "    return tuple(one for one in before.decided_moments if one == PLACES_RELEASED)",
         (
             "tests/enrolment/test_offers.py::test_whether_enough_have_confirmed_is_looked_at_once_whatever_else_is_said_of_the_session_later",
+        ),
+    ),
+    Mutation(
+        "a place is out since it was taken, whatever was asked of it since",
+        "services/enrolment/state.py",
+        "        return self.withdrawn_at or self.decided_at\n",
+        "        return self.decided_at\n",
+        (
+            "tests/enrolment/test_towns.py::test_who_asks_in_vain_while_their_town_is_out_gets_no_seat_by_that_when_it_returns_in_the_freeze",
         ),
     ),
 )

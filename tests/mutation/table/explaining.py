@@ -216,4 +216,34 @@ MUTATIONS = (
             "tests/enrolment/test_views.py::test_whose_id_went_into_another_one_is_called_the_same_wherever_they_are_named",
         ),
     ),
+    Mutation(
+        "what stays with another id of a human is told of the one that stays",
+        "services/enrolment/why.py",
+        "    for other in others:\n        places +=",
+        "    for other in ():\n        places +=",
+        ("tests/enrolment/test_why.py",),
+    ),
+    Mutation(
+        "a place that has moved is told from there on",
+        "services/enrolment/why.py",
+        "    return [] if has_moved else",
+        "    return [] if False else",
+        ("tests/enrolment/test_why.py::test_a_place_that_moved_to_the_one_that_stays_is_told_from_there_on",),
+    ),
+    Mutation(
+        "somebody stands as their place says, under whichever id that is",
+        "services/enrolment/fates.py",
+        "    return next((one for one in found if standing_after(one.body).is_active), found[0] if found else None)",
+        "    return found[0] if found else None",
+        (
+            "tests/enrolment/test_why.py::test_a_place_in_what_has_begun_stays_with_its_id_and_is_told_of_the_one_that_stays",
+        ),
+    ),
+    Mutation(
+        "a refusal quotes whom to ask where nobody may ask themselves",
+        "services/enrolment/pages/why.html",
+        "{{ _read(step.reason, session, may_ask(body, session, announced_at)) }}",
+        "{{ _read(step.reason, session) }}",
+        ("tests/enrolment/test_why.py::test_a_refusal_quotes_whom_to_ask_where_nobody_may_ask_for_a_place_themselves",),
+    ),
 )

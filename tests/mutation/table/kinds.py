@@ -934,4 +934,18 @@ MUTATIONS = (
         ")",
         ("tests/notifications/test_towns.py::test_who_came_to_the_town_after_go_live_was_told_of_its_call_by_nobody",),
     ),
+    Mutation(
+        "who accepts an offer too late is told so, whoever had asked for the place",
+        "services/notifications/state.py",
+        "    accepts = body.answered == OfferAnswer.ACCEPT or unsaid\n",
+        "    accepts = unsaid\n",
+        ("tests/notifications/test_refusal.py",),
+    ),
+    Mutation(
+        "who declines an offer too late is not told to ask again",
+        "services/notifications/state.py",
+        "    unsaid = body.answered is None and ",
+        "    unsaid = ",
+        ("tests/notifications/test_refusal.py",),
+    ),
 )

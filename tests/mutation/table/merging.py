@@ -119,8 +119,8 @@ MUTATIONS = (
     Mutation(
         "the answer to an offer that is not there is nobody's word",
         "services/enrolment/replies.py",
-        "refuse(session.session_id, person_id, place, wants, reason, asked, working.now, other, is_own_word=False)",
-        "refuse(session.session_id, person_id, place, wants, reason, asked, working.now, other)",
+        "refuse(*about, is_own_word=False, answered=answer)",
+        "refuse(*about, answered=answer)",
         (
             "tests/enrolment/test_offers.py::test_the_answer_to_an_offer_that_is_not_there_says_nothing_of_whether_they_come",
         ),
@@ -286,5 +286,30 @@ MUTATIONS = (
         "    if place.is_removed:\n        return True\n",
         "",
         ("tests/enrolment/test_merging.py::test_nor_by_their_team_where_nobody_asks_by_themselves",),
+    ),
+    Mutation(
+        "what somebody has under another id is in their way",
+        "services/enrolment/overlaps.py",
+        "    for place in places_of(working, person_id):",
+        '    from services.enrolment.state import Place\n    for place in working[Place].where("person_id", person_id):',
+        (
+            "tests/enrolment/test_overlaps.py::test_a_day_ahead_of_what_has_begun_under_one_id_is_in_the_way_of_the_other",
+        ),
+    ),
+    Mutation(
+        "what follows for a human's other places is looked for under all their ids",
+        "services/enrolment/handlers.py",
+        "        theirs = sorted((place.session_id, place.person_id) for place in places_of(working, person_id))",
+        '        theirs = sorted((one.session_id, person_id) for one in working[Place].where("person_id", person_id))',
+        (
+            "tests/enrolment/test_overlaps.py::test_who_waits_beside_what_has_begun_under_their_other_id_is_passed_over_until_that_is_moved",
+        ),
+    ),
+    Mutation(
+        "whom the office removed is so again once they are somebody of their own",
+        "services/enrolment/merging.py",
+        "            return [_removed_as_before(working, place)]\n",
+        "            continue\n",
+        (f"{MERGING}::test_whom_the_office_removed_stays_so_as_yet_another_one_than_they_were_taken_for",),
     ),
 )

@@ -150,14 +150,14 @@ MUTATIONS = (
     Mutation(
         "of whoever is erased nothing is shown",
         "services/enrolment/pages/place.py",
-        "        if found.person is not None and found.person.erased:\n",
+        "        if found.is_erased:\n",
         "        if False:\n",
         ("tests/enrolment/test_pages.py::test_whoever_is_erased_reads_that_nothing_is_left_and_nothing_else",),
     ),
     Mutation(
         "a page offers only what can be done",
         "services/enrolment/pages/showing.py",
-        "            return (Act.ASK_AGAIN,) if is_out and may_ask_again(found, now) else ()",
+        "            return (Act.ASK_AGAIN,) if may_ask_again(found, now) else ()",
         "            return (Act.ASK_AGAIN,)",
         ("tests/enrolment/test_pages.py::test_a_place_that_a_rule_took_says_why_and_is_not_asked_for_again",),
     ),
@@ -207,7 +207,7 @@ MUTATIONS = (
     ),
     Mutation(
         "whoever let an offer go may ask again on its page",
-        "services/enrolment/pages/showing.py",
+        "services/enrolment/eligibility.py",
         "    WithdrawalReason.OFFER_DECLINED,\n    WithdrawalReason.OFFER_EXPIRED,\n",
         "",
         ("tests/enrolment/test_showing.py::test_whoever_is_out_by_their_own_doing_may_ask_again",),
@@ -278,10 +278,17 @@ MUTATIONS = (
         ("tests/attendance/test_pages.py::test_what_another_site_makes_a_browser_send_is_refused",),
     ),
     Mutation(
+        "whom a rule or their town has taken out is not told to ask",
+        "services/enrolment/eligibility.py",
+        "    if reason is not None and reason not in ASKED_FOR_AGAIN:\n        return False\n",
+        "",
+        ("tests/enrolment/test_showing.py::test_whoever_is_out_by_their_own_doing_may_ask_again",),
+    ),
+    Mutation(
         "nobody is shown a way to ask that would be refused",
-        "services/enrolment/pages/showing.py",
-        " and may_ask_again(found, now) else ()",
-        " else ()",
+        "services/enrolment/eligibility.py",
+        "    return terms.by_oneself and not_taken_by(terms, at, until=until) is None\n",
+        "    return True\n",
         ("tests/enrolment/test_showing.py::test_nobody_is_shown_a_way_to_ask_that_would_be_refused",),
     ),
     Mutation(
@@ -322,8 +329,8 @@ MUTATIONS = (
     Mutation(
         "what the page says of asking again is quoted",
         "services/enrolment/pages/why.html",
-        "may_ask(body, session, announced_at)",
-        "true",
+        "reasons.given_up(step.reason, may_ask(body, session, announced_at))",
+        "reasons.given_up(step.reason, true)",
         (
             "tests/enrolment/test_why.py::test_what_the_person_reads_of_a_place_that_was_given_back_is_what_stands_on_their_page",
         ),
@@ -361,8 +368,8 @@ MUTATIONS = (
     Mutation(
         "who could not be replaced is told of no refusal",
         "services/enrolment/pages/showing.py",
-        "if place and found.refused is not AskedFor.SUBSTITUTION else None",
-        "if place else None",
+        "    return found.refused is not AskedFor.SUBSTITUTION and ",
+        "    return ",
         (
             "tests/enrolment/test_pages.py::test_who_could_not_be_replaced_by_their_town_asked_for_nothing_and_is_told_of_no_refusal",
         ),
@@ -373,5 +380,41 @@ MUTATIONS = (
         "    if reason is not WithdrawalReason.MERGED or not is_apart:",
         "    if True:",
         ("tests/enrolment/test_pages.py::test_whose_two_ids_are_two_humans_after_all_has_no_other_entry_and_may_ask",),
+    ),
+    Mutation(
+        "the page of an id that has gone says where the place is",
+        "services/enrolment/pages/showing.py",
+        "    if found.is_under_another_id:\n        return WithdrawalReason.MERGED\n",
+        "",
+        (
+            "tests/enrolment/test_pages.py::test_the_page_of_an_id_that_went_into_another_one_tells_of_what_that_has_here",
+        ),
+    ),
+    Mutation(
+        "a refusal on a page asks nobody to do what they may not",
+        "services/enrolment/pages/place.html",
+        "place.may_ask_again, place.may_ask_again)",
+        "place.may_ask_again)",
+        (
+            "tests/enrolment/test_pages.py::test_where_towns_nominate_whoever_answers_an_offer_too_late_reads_once_whom_to_ask",
+        ),
+    ),
+    Mutation(
+        "a command is answered with the place that it was about",
+        "services/enrolment/views.py",
+        "    .where(sa.or_(_ids.c.stays, _is_in))",
+        "    .where(_ids.c.stays)",
+        (
+            "tests/enrolment/test_why_api.py::test_a_command_about_what_has_begun_is_answered_with_the_place_that_it_was_about",
+        ),
+    ),
+    Mutation(
+        "who is erased is so under every id, on a page too",
+        "services/enrolment/pages/reading.py",
+        "PERSON.c.person_id == _stays, PERSON.c.erased",
+        'PERSON.c.person_id == sa.bindparam("person"), PERSON.c.erased',
+        (
+            "tests/enrolment/test_pages.py::test_the_page_of_an_id_that_went_into_somebody_erased_says_that_nothing_is_left",
+        ),
     ),
 )

@@ -45,6 +45,7 @@ CREATE TABLE projection.correction (
     planned_capacity BIGINT,
     places_per_town BIGINT,
     planned_places_per_town BIGINT,
+    asked_at TIMESTAMP WITH TIME ZONE,
     decided_at TIMESTAMP WITH TIME ZONE NOT NULL,
     CONSTRAINT correction_key PRIMARY KEY (session_id)
 );
@@ -178,6 +179,7 @@ CREATE TABLE projection.place (
     substitute_for TEXT,
     substituted_by TEXT,
     had TEXT,
+    withdrawn_at TIMESTAMP WITH TIME ZONE,
     decided_at TIMESTAMP WITH TIME ZONE NOT NULL,
     CONSTRAINT place_key PRIMARY KEY (session_id, person_id),
     CONSTRAINT place_waits_in_a_queue CHECK (state <> 'waitlisted' or queue is not null)
