@@ -18,6 +18,7 @@ from shared.contracts import EVENTS
 from shared.contracts.enrolment import SEATED, AskedFor, Standing
 from shared.contracts.planner import SessionStanding
 from shared.outbox.journal import JOURNAL
+from shared.postgres.database import any_of
 from shared.postgres.merged import survivors_of
 from shared.postgres.tables import HELD
 
@@ -59,10 +60,15 @@ _REQUESTS = (
 _cursor = sa.func.md5(sa.func.concat(HELD.c.request_source, "\n", HELD.c.request_id))
 _HELD = (
     sa.select(HELD, _cursor.label("cursor"))
-    .where(HELD.c.about.has_key(sa.bindparam("session", type_=sa.Text())), _cursor > sa.bindparam("after"))
+    .where(
+        HELD.c.about.has_key(sa.bindparam("session", type_=sa.Text())),
+        _cursor > sa.bindparam("after"),
+        any_of(HELD.c.type, "known"),
+    )
     .order_by(_cursor)
     .limit(sa.bindparam("most"))
 )
+"""What only a newer release can read waits for that one: `status` tells how many."""
 _TOWNS = (
     sa.select(PLACE.c.city_id, *COUNTS)
     .where(PLACE.c.session_id == sa.bindparam("session"), PLACE.c.city_id.isnot(None))
@@ -119,7 +125,7 @@ async def held(connection: AsyncConnection, session_id: str, *, after: str, limi
             waits_for=row["waits_for"],
             expires_at=row["expires_at"],
         )
-        for row in await _page(connection, _HELD, session_subject(session_id), after, limit)
+        for row in await _page(connection, _HELD, session_subject(session_id), after, limit, known=sorted(EVENTS))
     ]
 
 
@@ -154,7 +160,7 @@ def _free(row: Any, session: Session, share: int | None) -> int:
 
 
 async def _page(
-    connection: AsyncConnection, statement: sa.Select[Any], session: str, after: str, limit: int
+    connection: AsyncConnection, statement: sa.Select[Any], session: str, after: str, limit: int, **more: Any
 ) -> list[Any]:
-    found = await connection.execute(statement, {"session": session, "after": after, "most": limit})
+    found = await connection.execute(statement, {"session": session, "after": after, "most": limit, **more})
     return [row._mapping for row in found]

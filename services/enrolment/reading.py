@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
 from typing import Any
 
 import sqlalchemy as sa
@@ -43,7 +43,11 @@ _HELD = sa.select(
     HELD.c.waits_for,
     HELD.c.expires_at,
 ).where(HELD.c.about.has_all(sa.bindparam("about", type_=ARRAY(sa.Text()))))
-_PARKED = sa.select(PARKED).where(any_of(PARKED.c.scope, "scopes"))
+_PLACE_IN_LOG = (PARKED.c.stream, PARKED.c.partition, PARKED.c.offset)
+_PARKED_AT = sa.select(*_PLACE_IN_LOG).where(any_of(PARKED.c.scope, "scopes")).order_by(*_PLACE_IN_LOG)
+_PARKED = sa.select(PARKED).where(sa.tuple_(*_PLACE_IN_LOG).in_(sa.bindparam("places", expanding=True)))
+AT_A_TIME = 20
+"""How many parked records are held in memory at once."""
 _NOMINATIONS = sa.select(NOMINATION.c.nomination_id).where(
     NOMINATION.c.session_id == sa.bindparam("session"),
     sa.cast(NOMINATION.c.people, JSONB).contains(sa.bindparam("named", type_=JSONB)),
@@ -143,6 +147,7 @@ async def _held(
             None,
         )
         for row in await connection.execute(_HELD, {"about": about})
+        if row.type in EVENTS  # One that only a newer release knows waits for that one.
         if (row.request_source, row.request_id) not in noted
     ]
 
@@ -150,7 +155,7 @@ async def _held(
 async def _parked(connection: AsyncConnection, scopes: list[str], place: str, person_id: str) -> list[Parked]:
     """What was set aside and is about the person, as far as its bytes can be read; of one that was emptied, where it is about this place."""
     found = []
-    for row in rows_as(ParkedRecord, await connection.execute(_PARKED, {"scopes": scopes})):
+    async for row in _few_at_a_time(connection, scopes):
         heard = decode(stored(row))
         body = heard.body if isinstance(heard, Heard) else None
         if row.event_id and (row.scope == place or (body is not None and person_id in people_of(body))):
@@ -158,6 +163,15 @@ async def _parked(connection: AsyncConnection, scopes: list[str], place: str, pe
             about = (row.source or "", row.event_id, asked_for, row.appended_at)
             found.append(Parked(*about, row.reason, row.detail, row.parked_at))
     return found
+
+
+async def _few_at_a_time(connection: AsyncConnection, scopes: list[str]) -> AsyncIterator[ParkedRecord]:
+    """Records are as large as a record may be, and as many as are sent."""
+    places = [tuple(row) for row in await connection.execute(_PARKED_AT, {"scopes": scopes})]
+    for first in range(0, len(places), AT_A_TIME):
+        few = {"places": places[first : first + AT_A_TIME]}
+        for row in rows_as(ParkedRecord, await connection.execute(_PARKED, few)):
+            yield row
 
 
 async def _answers(connection: AsyncConnection, unsaid: Collection[Unsaid]) -> list[tuple[tuple[str, str], Heard[Any]]]:

@@ -213,9 +213,12 @@ class Sender:
         try:
             while straggling:
                 done, _ = await asyncio.wait(straggling, return_when=asyncio.FIRST_COMPLETED)
-                await self._ended(group, [(straggling.pop(task), task.result()) for task in done])
-        except Exception:
-            log.exception("outcomes of stragglers are lost")  # Their lease runs out: they are in doubt.
+                for task in done:
+                    attempt = straggling.pop(task)
+                    try:
+                        await self._ended(group, [(attempt, task.result())])
+                    except Exception:  # Its lease runs out and it is in doubt, but those that still run are not.
+                        log.exception("the outcome of a straggler is lost", notice_id=attempt.notice.notice_id)
         finally:
             self._claims.under_way.remove(group.lease)
 

@@ -213,9 +213,10 @@ def _possible(rows: list[Row]) -> list[Row]:
 
 @pytest.fixture(scope="module")
 async def everybody(databases: Databases) -> AsyncIterator[tuple[AsyncConnection, Tellable]]:
-    """Where all that is known of everybody was written, once for all facts, and what is to be told of it; it is never committed."""
+    """Where all that is known of everybody was written, once for all facts, and what is to be told of it; it is never committed: one
+    transaction for all of them, which may last."""
     async with databases.while_needed("notifications") as url:
-        engine = connect(url, pool_size=1, statement_timeout_ms=10_000, application="tests")
+        engine = connect(url, pool_size=1, statement_timeout_ms=600_000, application="tests")
         async with engine.connect() as connection:
             await tables.ensure_key(connection)
             await write_rows(connection, *NAMES, *(row for rows in made_up_people() for row in rows))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -11,7 +12,8 @@ import sqlalchemy as sa
 from aiosmtpd.smtp import SMTP, Envelope
 
 from services.notifications import sending
-from services.notifications.decisions import CLOSING, Outcome, Result, settle
+from services.notifications.claiming import Claims, Group
+from services.notifications.decisions import CLOSING, Attempt, Outcome, Result, settle
 from services.notifications.ledger import Notice, OpenNotice, Told
 from services.notifications.tables import OPEN
 from services.notifications.turns import LONGEST_HOLD, MOST_HELD, Held
@@ -165,6 +167,27 @@ async def test_what_takes_longer_than_its_group_is_finished_before_we_stop(offic
             asyncio.get_running_loop().call_later(0.2, tarpit.let_go.set)
         assert await office.outcomes() == [("confirmation", "sent", None)] * 2
     assert not await office.open()
+
+
+async def test_what_cannot_be_written_of_one_that_took_long_costs_the_others_nothing(
+    office: Office, tarpit: Tarpit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "PATIENCE_SECONDS", 0.0)
+    settling, tried = Claims.settle, list[str]()
+
+    async def refused_first(claims: Claims, group: Group, outcomes: Sequence[tuple[Attempt, Outcome]]) -> None:
+        tried.extend(attempt.notice.recipient for attempt, _ in outcomes)
+        if outcomes and len(tried) == 1:
+            raise RuntimeError("a fault of our own")
+        await settling(claims, group, outcomes)
+
+    monkeypatch.setattr(Claims, "settle", refused_first)
+    await people(office, "a@town.example.org", "b@town.example.org")
+    async with office.server.listening(), office.sending():
+        await eventually(lambda: len(tried) == 1)
+        tarpit.let_go.set()
+        await eventually(lambda: _settled_but_one(office, 1))
+    assert await office.outcomes() == [("confirmation", "sent", None)]
 
 
 async def test_one_free_connection_is_enough_to_go_on(

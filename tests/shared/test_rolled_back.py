@@ -12,7 +12,9 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from services.enrolment import listing, reading
 from services.enrolment.app import SERVICE
+from services.enrolment.pages import reading as page_of
 from services.enrolment.tables import PLACE
 from shared.contracts import EVENTS
 from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
@@ -123,3 +125,17 @@ async def test_an_id_under_which_something_is_held_that_cannot_be_read_belongs_t
         thought = await Decider(engine, SERVICE).act([again])
     assert [one.reason for one in thought.aside] == ["id_reused"]
     assert await held(engine) == [WithdrawalRequested.type_name()]
+
+
+async def test_whoever_looks_is_told_of_all_but_what_cannot_be_read(engine: AsyncEngine) -> None:
+    """Lists, pages and the answer to "why" name a request by what it asks for: of this one nobody knows that."""
+    await asked_by_both(engine, at=utc_now())
+    with older_release():
+        async with engine.connect() as connection:
+            assert [one.people for one in await listing.held(connection, "s", after="", limit=100)] == [["anna"]]
+        for one in known(*programme("town", ["anna", "ewa"], "s")):
+            await Decider(engine, SERVICE).act([one])
+        async with engine.connect() as connection:
+            found = await page_of.place(connection, "s", "ewa")
+            assert found is not None and found.waits_for_answer is None
+            assert (await reading.known(connection, "s", "ewa")).session_id == "s"

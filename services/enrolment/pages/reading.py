@@ -82,6 +82,7 @@ async def _waits_for(connection: AsyncConnection, session_id: str, person_id: st
     held = (
         sa.select(HELD.c.type)
         .where(HELD.c.subject == subject, HELD.c.stream.in_((AboutOnePlace.stream, CalendarAnswered.stream)))
+        .where(HELD.c.type.in_(EVENTS))
         .order_by(HELD.c.appended_at.desc())
         .limit(1)
     )

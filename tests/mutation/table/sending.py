@@ -90,6 +90,15 @@ MUTATIONS = (
         ("tests/notifications/test_slow_domains.py::test_one_mail_that_takes_for_ever_holds_back_no_other",),
     ),
     Mutation(
+        "what cannot be written of one straggler costs the others nothing",
+        "services/notifications/sending.py",
+        '                        log.exception("the outcome of a straggler is lost", notice_id=attempt.notice.notice_id)\n',
+        "                        raise\n",
+        (
+            "tests/notifications/test_slow_domains.py::test_what_cannot_be_written_of_one_that_took_long_costs_the_others_nothing",
+        ),
+    ),
+    Mutation(
         "stragglers are finished before we stop",
         "services/notifications/sending.py",
         "            if self._stragglers:\n                await asyncio.wait(self._stragglers, timeout=self._settings.smtp_seconds + 5)\n",
