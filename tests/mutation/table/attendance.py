@@ -1,4 +1,4 @@
-"""Who was there: lists, scans and their books."""
+"""Who was there: lists and records. Beside it: `check_in`, `certificates`, `papers`, `reports`."""
 
 from tests.mutation.mutation import Mutation
 
@@ -63,13 +63,6 @@ MUTATIONS = (
         ),
     ),
     Mutation(
-        "the books count places as they stood",
-        "services/attendance/books.py",
-        "        .where(IS_CLOSED, HELD_THEN)",
-        "        .where(IS_CLOSED)",
-        ("tests/attendance/test_views.py::test_the_books_count_who_had_a_place_when_the_list_closed",),
-    ),
-    Mutation(
         "a list whose meeting lies after its closing is open again",
         "services/attendance/handlers.py",
         "    _reopen(working, heard.body.session_id, heard)",
@@ -96,20 +89,6 @@ MUTATIONS = (
         "(meeting.starts_at > at or rules.is_history(meeting)):",
         "rules.is_history(meeting):",
         ("tests/attendance/test_lists.py::test_a_list_that_is_open_again_is_not_closed_before_its_meeting_begins",),
-    ),
-    Mutation(
-        "another day's scan does not count",
-        "services/attendance/scanning.py",
-        "    return not (moved and is_ours(working, record))",
-        "    return True",
-        ("tests/attendance/test_lists.py",),
-    ),
-    Mutation(
-        "a scan of a time that cannot be is set aside",
-        "services/attendance/scanning.py",
-        "    if wrong := misfit(body.scanned_at, heard.appended_at, session, meeting, rules):",
-        "    if wrong := None:",
-        ("tests/attendance/test_decisions.py",),
     ),
     Mutation(
         "people stand in the order of the alphabet",
@@ -281,22 +260,6 @@ MUTATIONS = (
         ("tests/attendance/test_marking.py::test_other_hours_after_the_closing_make_other_minutes",),
     ),
     Mutation(
-        "a code does not override what was marked after it",
-        "services/attendance/scanning.py",
-        "        if _is_contradicted_by(one, body.scanned_at):",
-        "        if False:",
-        (
-            "tests/attendance/test_marking.py::test_a_code_read_before_somebody_was_marked_absent_changes_nothing_and_is_known",
-        ),
-    ),
-    Mutation(
-        "who comes after being marked absent is there",
-        "services/attendance/scanning.py",
-        "record.scanned_at is not None and scanned_at <= record.scanned_at",
-        "record.scanned_at is not None",
-        ("tests/attendance/test_marking.py::test_somebody_marked_absent_who_comes_after_that_is_there",),
-    ),
-    Mutation(
         "a closed list is corrected by the office alone",
         "services/attendance/marking.py",
         "    if closed is not None and not isinstance(heard.body, RecordCorrectionRequested):",
@@ -342,13 +305,6 @@ MUTATIONS = (
         ("tests/attendance/test_marking.py::test_a_walk_in_is_somebody_once",),
     ),
     Mutation(
-        "a later code of a walk-in is theirs who it was",
-        "services/attendance/scanning.py",
-        "    if record is not None and theirs is None and is_anothers(working, record):",
-        "    if False:",
-        ("tests/attendance/test_marking.py::test_a_code_of_a_walk_in_that_comes_later_is_theirs_who_it_was",),
-    ),
-    Mutation(
         "trainers and observers stand in no number but their own",
         "services/attendance/closing.py",
         '            return "without_place" if role is Role.PARTICIPANT else "guests"',
@@ -370,108 +326,11 @@ MUTATIONS = (
         ("tests/attendance/test_marking.py::test_a_word_of_ours_is_kept_also_if_it_is_heard_behind_a_newer_one",),
     ),
     Mutation(
-        "a ticket is good for check-in alone",
-        "shared/web/links.py",
-        '        if (key.audience, claims["aud"], claims["use"]) != (audience, audience, Purpose.CHECK_IN.value):',
-        "        if False:",
-        ("tests/shared/test_tickets.py::test_a_ticket_is_good_for_check_in_alone_and_a_link_is_no_ticket",),
-    ),
-    Mutation(
-        "a ticket ends",
-        "shared/web/links.py",
-        "    if now >= min(until, key.verifies_until):\n        return TicketRefused.EXPIRED",
-        "    if False:\n        return TicketRefused.EXPIRED",
-        ("tests/shared/test_tickets.py::test_a_ticket_ends_with_its_time_or_with_its_key",),
-    ),
-    Mutation(
-        "a ticket for another session lets nobody in",
-        "services/attendance/checking.py",
-        "    if scan.session_id is not None and scan.session_id != ticket.session_id:",
-        "    if False:",
-        ("tests/attendance/test_checking.py::test_every_ticket_that_lets_nobody_in_is_refused_by_name",),
-    ),
-    Mutation(
-        "a ticket is judged by when it was read",
-        "services/attendance/checking.py",
-        "    then = min(scan.scanned_at, now)",
-        "    then = now",
-        (
-            "tests/attendance/test_checking.py::test_a_ticket_that_was_good_at_the_door_is_good_when_the_device_sends_it_weeks_later",
-        ),
-    ),
-    Mutation(
-        "somebody else's ticket lets nobody in",
-        "services/attendance/checking.py",
-        "    if scan.person_id is not None and scan.person_id != ticket.person_id:",
-        "    if False:",
-        ("tests/attendance/test_checking.py::test_every_ticket_that_lets_nobody_in_is_refused_by_name",),
-    ),
-    Mutation(
         "certificates are numbered by one at a time",
         "services/attendance/store.py",
         "            await _enter(connection, [NUMBERS])",
         "            pass",
         ("tests/attendance/test_numbering.py::test_lists_that_close_at_the_same_moment_number_without_gap_or_double",),
-    ),
-    Mutation(
-        "a series goes on behind what was imported",
-        "services/attendance/certificates.py",
-        "        if known is None or known.last < new.serial:",
-        '        if new.source.startswith("rollcall/") and (known is None or known.last < new.serial):',
-        ("tests/attendance/test_certifying.py::test_a_series_goes_on_behind_the_highest_number_that_was_imported",),
-    ),
-    Mutation(
-        "nobody is certified while a list is open",
-        "services/attendance/certifying.py",
-        "    return None not in closed and any(",
-        "    return any(",
-        ("tests/attendance/test_certifying.py::test_while_a_list_is_open_nobody_gets_one",),
-    ),
-    Mutation(
-        "of what others have kept they certify",
-        "services/attendance/certifying.py",
-        "any(is_ours(working, one) for one in closed if one is not None)",
-        "any(True for one in closed if one is not None)",
-        ("tests/attendance/test_certifying.py::test_of_a_session_that_others_have_kept_they_certify",),
-    ),
-    Mutation(
-        "a session that does not take place certifies nothing",
-        "services/attendance/certifying.py",
-        "    if not (session.state.takes_place or then.state.takes_place):",
-        "    if False:",
-        (
-            "tests/attendance/test_certifying.py::test_a_session_that_does_not_take_place_certifies_nothing_and_takes_nothing",
-        ),
-    ),
-    Mutation(
-        "given by the threshold of its day is given",
-        "services/attendance/certifying.py",
-        "        required = self._required if last is None else min(self._required, last.required_minutes)",
-        "        required = self._required",
-        ("tests/attendance/test_certifying.py::test_a_threshold_that_is_raised_later_takes_nothing",),
-    ),
-    Mutation(
-        "trainers get no certificate",
-        "services/attendance/certifying.py",
-        " and record.role == Role.PARTICIPANT",
-        "",
-        ("tests/attendance/test_certifying.py::test_trainers_and_observers_get_none",),
-    ),
-    Mutation(
-        "who has another issuer's gets none of ours",
-        "services/attendance/certifying.py",
-        "        if any(one.is_valid and one not in ours for one in newest):",
-        "        if False:",
-        ("tests/attendance/test_certifying.py::test_whoever_has_a_valid_one_of_another_issuer_gets_none_of_ours",),
-    ),
-    Mutation(
-        "what a certificate says of days is right",
-        "services/attendance/certifying.py",
-        "        return (certificate.minutes, certificate.days, certificate.topic) == so",
-        "        return certificate.minutes == so[0]",
-        (
-            "tests/attendance/test_certifying.py::test_another_day_is_said_by_another_certificate_also_if_the_minutes_are_the_same",
-        ),
     ),
     Mutation(
         "the list that somebody else closes last certifies",
@@ -481,92 +340,11 @@ MUTATIONS = (
         ("tests/attendance/test_certificate_handling.py::test_the_last_list_may_be_one_that_somebody_else_closes",),
     ),
     Mutation(
-        "a number opens nothing without its code",
-        "services/attendance/pages/certificate.py",
-        "found is None or not opens(found, code)",
-        "found is None",
-        (
-            "tests/attendance/test_certificates_api.py::test_a_number_without_its_code_shows_what_a_number_that_there_is_not_shows",
-        ),
-    ),
-    Mutation(
-        "a document is of its own day and not of today",
-        "services/attendance/documents/printing.py",
-        "        timestamp=dt.datetime(*date, tzinfo=dt.UTC),  # Else it would be the moment of printing.\n",
-        "        timestamp=dt.datetime.now(dt.UTC),\n",
-        ("tests/attendance/test_documents.py::test_the_same_sheet_is_the_same_bytes_in_another_process",),
-    ),
-    Mutation(
-        "a report as of a moment knows nothing later",
-        "services/attendance/counting.py",
-        "    stands = sa.select(*(current.c[name] for name in names)).where(current.c.heard_at <= AS_OF)",
-        "    stands = sa.select(*(current.c[name] for name in names))",
-        ("tests/attendance/test_reporting.py::test_a_correction_counts_from_when_it_was_heard",),
-    ),
-    Mutation(
         "what was said of a town is kept",
         "services/attendance/history.py",
         "    **dict.fromkeys(members(CityFact), _remember_town),\n",
         "",
         ("tests/attendance/test_reporting.py::test_a_town_that_left_a_stage_stands_in_it_as_of_the_day_before",),
-    ),
-    Mutation(
-        "a code on the screen is of one meeting",
-        "services/attendance/rooms.py",
-        '        secret = hmac.digest(key, f"{session_id}/{meeting_id}".encode(), "sha256")  # No id holds a slash.',
-        '        secret = hmac.digest(key, b"", "sha256")',
-        ("tests/attendance/test_rooms.py::test_a_code_is_of_one_meeting_of_one_session_under_one_key",),
-    ),
-    Mutation(
-        "a code on the screen becomes too old",
-        "services/attendance/rooms.py",
-        "    counting = [one for one in ours if now < one[1] + rules.code_lives + rules.grace]",
-        "    counting = ours",
-        ("tests/attendance/test_rooms.py::test_it_counts_while_it_is_typed_and_then_is_too_old",),
-    ),
-    Mutation(
-        "nobody checks in before the hour or after the end",
-        "services/attendance/rooms.py",
-        "    open_now = tuple(one for one in session.meetings if rules.is_taken(one, now))",
-        "    open_now = session.meetings",
-        ("tests/attendance/test_rooms.py::test_nobody_checks_in_before_the_hour_or_after_the_end",),
-    ),
-    Mutation(
-        "who guesses codes is stopped",
-        "services/attendance/pages/check_in.py",
-        "        if guesses.are_too_many(*about):",
-        "        if False:",
-        (
-            "tests/attendance/test_check_in.py::test_who_guesses_is_stopped_and_cannot_come_in_with_the_right_code_after_that",
-        ),
-    ),
-    Mutation(
-        "the screen is for a trainer of now",
-        "services/attendance/pages/room.py",
-        "        if session is None or meeting is None or not await reading.trains(runtime.reading, session, person_id):",
-        "        if session is None or meeting is None:",
-        ("tests/attendance/test_check_in.py::test_the_screens_address_opens_no_list_and_dies_with_the_trainer",),
-    ),
-    Mutation(
-        "the screen has a pass of its own",
-        "services/attendance/pages/room.py",
-        "        session = await reading.session(runtime.reading, session_id) if is_ours else None",
-        "        session = await reading.session(runtime.reading, session_id)",
-        ("tests/attendance/test_check_in.py::test_the_screens_address_opens_no_list_and_dies_with_the_trainer",),
-    ),
-    Mutation(
-        "the same code sent twice is one scan",
-        "services/attendance/pages/check_in.py",
-        "            scanned_at=admitted.shown_at,",
-        "            scanned_at=runtime.service.clock(),",
-        ("tests/attendance/test_check_in.py::test_the_same_code_sent_twice_at_once_is_one_scan",),
-    ),
-    Mutation(
-        "whoever gave the place back does not check in alone",
-        "services/attendance/pages/check_in.py",
-        "            return RoomRule.NOT_ON_THE_LIST",
-        "            pass",
-        ("tests/attendance/test_check_in.py::test_whoever_gave_the_place_back_is_sent_to_the_trainer",),
     ),
     Mutation(
         "what was said of a session is kept",
@@ -576,36 +354,6 @@ MUTATIONS = (
         (
             "tests/attendance/test_reporting.py::test_of_a_session_that_is_called_off_nobody_has_a_place_and_as_of_the_day_before_they_had",
         ),
-    ),
-    Mutation(
-        "one human is at a meeting once",
-        "services/attendance/counting.py",
-        "        conditions.append(~_is_double(record, human))",
-        "        pass",
-        ("tests/attendance/test_reporting.py::test_somebody_under_two_ids_counts_once_and_was_there_once",),
-    ),
-    Mutation(
-        "trainers are in no figure",
-        "services/attendance/counting.py",
-        "    conditions = [record.c.role == Role.PARTICIPANT, ",
-        "    conditions = [record.c.role.is_not(None), ",
-        ("tests/attendance/test_reporting.py::test_trainers_and_observers_are_in_no_figure",),
-    ),
-    Mutation(
-        "of an hour that comes twice a report takes the first",
-        "services/attendance/counting.py",
-        "(sa.func.timezone(zone, first) == local, first)",
-        "(sa.false(), first)",
-        (
-            "tests/attendance/test_reporting.py::test_of_an_hour_that_comes_twice_the_first_counts_and_one_that_does_not_exist_is_read_as_everywhere",
-        ),
-    ),
-    Mutation(
-        "no cell is a formula",
-        "services/attendance/exporting.py",
-        "            return harmless(cell)",
-        "            return cell",
-        ("tests/attendance/test_reports_api.py::test_the_files_say_what_the_api_says",),
     ),
     Mutation(
         "a page writes numbers as its reader does",
@@ -618,107 +366,11 @@ MUTATIONS = (
         ),
     ),
     Mutation(
-        "a report is for who may read",
-        "services/attendance/pages/report.py",
-        '    return actor is not None and "read" in actor.scopes',
-        "    return True",
-        (
-            "tests/attendance/test_reports_api.py::test_a_browser_says_the_token_as_its_password_and_nobody_else_sees_a_report",
-        ),
-    ),
-    Mutation(
-        "what was recorded otherwise stands against a signed list until somebody decides",
-        "services/attendance/papers.py",
-        "    return Fate.SET if typed.counts is Counts.PAPER else Fate.CONTRADICTS",
-        "    return Fate.SET",
-        ("tests/attendance/test_papers.py::test_what_was_recorded_otherwise_stands_until_somebody_decides",),
-    ),
-    Mutation(
-        "that the list counts was decided of what was seen",
-        "services/attendance/papers.py",
-        "typed.counts is Counts.LIST and typed.seen == tag:",
-        "typed.counts is Counts.LIST:",
-        (
-            "tests/attendance/test_papers.py::test_where_the_list_is_right_somebody_says_so_and_is_not_asked_again_while_it_says_the_same",
-            "tests/attendance/test_signed.py::test_what_was_decided_for_the_list_is_asked_again_once_the_list_says_something_else",
-        ),
-    ),
-    Mutation(
-        "a signed list is typed in by who trains it now",
-        "services/attendance/pages/signed.py",
-        "        if opening(session, lists, rules, now, trains=trains) is not Opening.OPEN:",
-        "        if False:",
-        ("tests/attendance/test_signed.py::test_whoever_trains_it_no_longer_sees_nobody_and_enters_nothing",),
-    ),
-    Mutation(
-        "times beside a signature are of the meeting",
-        "services/attendance/pages/signed.py",
-        "    if sorted(in_order) != in_order:",
-        "    if False:",
-        (
-            "tests/attendance/test_signed.py::test_times_beside_a_signature_are_entered_and_those_of_no_meeting_are_asked_for_again",
-        ),
-    ),
-    Mutation(
-        "what nobody typed in changes nothing",
-        "services/attendance/papers.py",
-        "    if row.typed.seen is None or row.fate is Fate.UNKNOWN:",
-        "    if row.fate is Fate.UNKNOWN:",
-        (
-            "tests/attendance/test_papers.py::test_whoever_was_recorded_as_present_and_did_not_sign_is_shown_unless_part_of_the_list_is_typed_in",
-        ),
-    ),
-    Mutation(
-        "the same bytes are one file",
-        "services/attendance/files.py",
-        "not known.is_removed and known.meetings == meetings:",
-        "False:",
-        ("tests/attendance/test_files.py::test_the_same_bytes_are_one_file_however_often_they_are_sent",),
-    ),
-    Mutation(
-        "bytes that are others by now are not served",
-        "services/attendance/filing.py",
-        "    return content if sha256_of(content) == sha256 else None",
-        "    return content",
-        (
-            "tests/attendance/test_files.py::test_bytes_that_are_others_by_now_are_not_served_as_these",
-            "tests/attendance/test_storing.py::test_bytes_that_were_altered_are_not_there_and_keeping_them_again_mends_it",
-        ),
-    ),
-    Mutation(
-        "a bucket that is away is not a file that is gone",
-        "services/attendance/bucket.py",
-        "                if _code(error) == NO_SUCH_OBJECT:",
-        "                if error:",
-        ("tests/attendance/test_storing.py::test_what_is_away_is_never_taken_for_gone",),
-    ),
-    Mutation(
-        "a folder that is away is not a file that is gone",
-        "services/attendance/folder.py",
-        "                self.root.stat()  # A folder that is away says nothing of what is in it.\n",
-        "",
-        ("tests/attendance/test_storing.py::test_what_is_away_is_never_taken_for_gone",),
-    ),
-    Mutation(
-        "of what a store answers only its code is told",
-        "services/attendance/bucket.py",
-        'f"the bucket for files: {why}"',
-        'f"the bucket for files: {error}"',
-        ("tests/attendance/test_storing.py::test_a_refusal_is_told_by_its_code_alone",),
-    ),
-    Mutation(
         "a bucket without its keys starts nothing",
         "services/attendance/settings.py",
         "        if self.files_bucket and not (self.files_access_key and self.files_secret_key):",
         "        if False:",
         ("tests/attendance/test_storing.py::test_a_bucket_without_keys_starts_nothing",),
-    ),
-    Mutation(
-        "what is attached is a page, by its bytes",
-        "services/attendance/files_api.py",
-        "        if media_type is None:",
-        "        media_type = media_type or name\n        if media_type is None:",
-        ("tests/attendance/test_files.py::test_what_is_no_page_is_not_attached_whatever_it_is_called",),
     ),
     Mutation(
         "two ids of one human are awaited once",
@@ -733,13 +385,6 @@ MUTATIONS = (
         "            join(working, [record] if record is not None else [], heard)",
         "            pass",
         ("tests/attendance/test_merging.py::test_whoever_shows_the_former_ticket_is_there_under_the_id_that_stays",),
-    ),
-    Mutation(
-        "the books count by human who was awaited",
-        "services/attendance/books.py",
-        "        SURVIVOR.c.into_id, each.c.person_id\n",
-        "        each.c.person_id\n",
-        ("tests/attendance/test_merging.py::test_lists_reports_and_books_count_one_human_once",),
     ),
     Mutation(
         "of a circle lists, reports and books name who stays",
@@ -760,38 +405,6 @@ MUTATIONS = (
         ),
     ),
     Mutation(
-        "of two certificates of one human that of the id that stays is valid",
-        "services/attendance/certifying.py",
-        "    return one.is_valid, one.person_id == person_id, one.issued_on,",
-        "    return one.is_valid, True, one.issued_on,",
-        ("tests/attendance/test_merging.py::test_of_two_certificates_of_one_human_that_of_the_id_that_stays_is_valid",),
-    ),
-    Mutation(
-        "a certificate of a former id is the human's",
-        "services/attendance/certifying.py",
-        "        held[survivor(working, certificate.person_id)]",
-        "        held[certificate.person_id]",
-        (
-            "tests/attendance/test_merging.py::test_a_merge_after_the_closing_leaves_the_numbers_and_the_certificate_as_they_were",
-        ),
-    ),
-    Mutation(
-        "no more is met than was declared",
-        "services/attendance/needs.py",
-        "        return min(self.declared, self.trained)",
-        "        return self.trained",
-        ("tests/attendance/test_needs.py::test_what_is_met_is_no_more_than_was_declared_in_each_town_and_topic",),
-    ),
-    Mutation(
-        "a code of a former id is judged by what is recorded of who stays",
-        "services/attendance/scanning.py",
-        "    recorded = [one for one in (record, theirs) if one is not None]",
-        "    theirs = None\n    recorded = [one for one in (record, theirs) if one is not None]",
-        (
-            "tests/attendance/test_merging.py::test_a_former_ticket_that_comes_late_says_that_they_came_although_the_list_had_them_as_absent",
-        ),
-    ),
-    Mutation(
         "a mark of a former id overwrites nothing of who stays",
         "services/attendance/marking.py",
         "    if theirs is not None and theirs.state.is_told:",
@@ -808,13 +421,6 @@ MUTATIONS = (
         (
             "tests/attendance/test_merging.py::test_whoever_is_read_by_a_former_ticket_is_told_how_they_stand_under_the_id_that_stays",
         ),
-    ),
-    Mutation(
-        "certificates are found under any id",
-        "services/attendance/sheets_reading.py",
-        "found.where(CERTIFICATE.c.person_id.in_(await ids_of(connection, person_id)))",
-        "found.where(CERTIFICATE.c.person_id == person_id)",
-        ("tests/attendance/test_merging.py::test_certificates_and_confirmations_are_found_under_any_id",),
     ),
     Mutation(
         "a trainer of two ids trains",
@@ -863,47 +469,6 @@ MUTATIONS = (
         ("tests/attendance/test_marking.py::test_who_was_late_and_leaves_early_was_late_all_the_same",),
     ),
     Mutation(
-        "a tap without script names its training",
-        "services/attendance/pages/lists.py",
-        "_id(link.session_id, *asked.values())",
-        "_id(*asked.values())",
-        ("tests/attendance/test_pages.py::test_the_same_tap_on_the_list_of_another_training_is_another_mark",),
-    ),
-    Mutation(
-        "a revoked certificate comes back by the threshold of its day",
-        "services/attendance/certifying.py",
-        "        required = self._required if last is None else min(self._required, last.required_minutes)",
-        "        held = last if last is not None and last.is_valid else None\n        required = self._required if held is None else min(self._required, held.required_minutes)",
-        (
-            "tests/attendance/test_certifying.py::test_a_certificate_that_was_revoked_in_error_is_given_back_by_the_threshold_of_its_day",
-        ),
-    ),
-    Mutation(
-        "what is recorded of a day that was moved is in no report",
-        "services/attendance/counting.py",
-        "    conditions += is_here(record, known)\n",
-        "",
-        (
-            "tests/attendance/test_reporting.py::test_whoever_was_there_on_the_day_from_which_it_was_moved_is_not_yet_there_on_the_new_one",
-        ),
-    ),
-    Mutation(
-        "a list that is closed stands in reports wherever its day is moved",
-        "services/attendance/counting.py",
-        "    starts = starts.where(~is_closed(meeting, asked))\n",
-        "",
-        ("tests/attendance/test_reporting.py::test_a_list_that_stays_closed_counts_wherever_its_day_is_moved_by_then",),
-    ),
-    Mutation(
-        "nobody is confirmed to have been there on a day that lies ahead",
-        "services/attendance/scanning.py",
-        "    return record.state.came and (is_closed or not is_of_another_day(record, meeting, rules))",
-        "    return record.state.came",
-        (
-            "tests/attendance/test_own_papers.py::test_of_a_day_that_was_moved_since_it_is_not_confirmed_that_anybody_was_there",
-        ),
-    ),
-    Mutation(
         "the screen of a room counts nobody of the day before",
         "services/attendance/pages/reading.py",
         '        RECORD.c.scanned_at >= sa.bindparam("since"),\n',
@@ -927,52 +492,6 @@ MUTATIONS = (
         ("tests/attendance/test_reports.py::test_behind_an_empty_line_people_stand_all_the_same",),
     ),
     Mutation(
-        "a time that the clocks skip is none",
-        "services/attendance/pages/opening.py",
-        "    if moment.astimezone(wall.tzinfo).replace(fold=0) != wall.replace(fold=0):",
-        "    if False:",
-        ("tests/attendance/test_pages.py::test_a_time_that_the_clocks_skip_is_none",),
-    ),
-    Mutation(
-        "a report stands in the order of the alphabet",
-        "services/attendance/reports_api.py",
-        "    return sorted(rows, key=lambda row: reporting.in_alphabet(names, row.key)) if names else rows",
-        "    return rows",
-        (
-            "tests/attendance/test_reports_api.py::test_towns_and_people_stand_in_the_order_of_the_polish_alphabet_wherever_they_are_read",
-        ),
-    ),
-    Mutation(
-        "needs stand in the order of the alphabet",
-        "services/attendance/needs_api.py",
-        "        for one in sorted(found, key=lambda one: (in_alphabet(towns, one.city_id), in_alphabet(topics, one.topic)))",
-        "        for one in found",
-        ("tests/attendance/test_needs.py::test_needs_stand_by_town_and_topic_in_the_order_of_the_alphabet",),
-    ),
-    Mutation(
-        "a trainer who has a place is no line of the signed list",
-        "services/attendance/pages/signed.py",
-        "            if (one.person_id not in train if one.record is None else one.record.role is Role.PARTICIPANT)",
-        "            if one.record is None or one.record.role is Role.PARTICIPANT",
-        ("tests/attendance/test_signed.py::test_a_trainer_who_has_a_place_signs_in_the_head_and_is_no_line_to_tick",),
-    ),
-    Mutation(
-        "a walk-in has no certificate until it is known who that was",
-        "services/attendance/certifying.py",
-        "        if record.person_id.startswith(WALK_IN):",
-        "        if False:",
-        ("tests/attendance/test_certifying.py::test_a_walk_in_has_a_certificate_once_it_is_known_who_that_was",),
-    ),
-    Mutation(
-        "a telephone may keep the page until a list that was opened again is to close",
-        "services/attendance/pages/lists.py",
-        "max(max(rules.closes_at(one), open_until(lists.get(one.meeting_id), rules)) for one in session.meetings)",
-        "max(rules.closes_at(one) for one in session.meetings)",
-        (
-            "tests/attendance/test_pages.py::test_a_telephone_may_keep_the_page_until_the_last_list_is_to_close_also_one_that_was_opened_again",
-        ),
-    ),
-    Mutation(
         "the link of a trainer opens under any of their ids",
         "services/attendance/pages/reading.py",
         "    return not set(await ids_of(engine, person_id)).isdisjoint(session.trainers)",
@@ -991,36 +510,11 @@ MUTATIONS = (
         ),
     ),
     Mutation(
-        "a number behind which there is none moves no series",
-        "services/attendance/certificates.py",
-        " and new.serial <= MOST_SERIAL - ROOM:",
-        ":",
-        ("tests/attendance/test_certifying.py::test_a_number_behind_which_there_is_none_moves_no_series",),
-    ),
-    Mutation(
         "who trains the second day came to the first as whoever they were",
         "services/attendance/humans.py",
         "    if meeting is None or session.heard_at <= min(at, meeting.starts_at):",
         "    if True:",
         ("tests/attendance/test_marking.py::test_who_trains_the_second_day_came_to_the_first_as_whoever_they_were",),
-    ),
-    Mutation(
-        "of several meetings that a file is of what is left stays left of each",
-        "services/attendance/files.py",
-        "    left = {one.meeting_id: one.undecided for one in before} | {body.meeting_id: body.undecided}",
-        "    left = {body.meeting_id: body.undecided}",
-        (
-            "tests/attendance/test_importing_api.py::test_a_report_of_two_meetings_is_one_file_and_what_is_left_is_left_of_each",
-        ),
-    ),
-    Mutation(
-        "a scan of two days is missing for neither",
-        "services/attendance/dossier.py",
-        "= {(file.kind, one.meeting_id) for file in kept for one in file.meetings}",
-        "= {(file.kind, file.meeting_id) for file in kept}",
-        (
-            "tests/attendance/test_files.py::test_a_scan_of_two_days_is_one_file_of_both_and_one_of_the_session_is_of_all",
-        ),
     ),
     Mutation(
         "on a list that stays closed marks stand, whatever day they were of",
@@ -1048,90 +542,6 @@ MUTATIONS = (
         (
             "tests/attendance/test_merging.py::test_whoever_is_somebody_of_their_own_again_is_read_and_marked_as_anybody",
         ),
-    ),
-    Mutation(
-        "what is said of a session after its list was to close takes no certificate",
-        "services/attendance/certificate_handling.py",
-        "        at = one.at if isinstance(one, Due) and one.kind == LIST else None",
-        "        at = None",
-        (
-            "tests/attendance/test_certificate_handling.py::test_what_is_said_after_the_closing_takes_nothing_also_if_the_closing_is_decided_later",
-        ),
-    ),
-    Mutation(
-        "another issuer's certificate keeps none of ours that is not earned",
-        "services/attendance/certifying.py",
-        "                if one.is_valid and earned.minutes < min(self._required, one.required_minutes):",
-        "                if False:",
-        (
-            "tests/attendance/test_certifying.py::test_one_of_another_issuer_that_comes_later_keeps_none_of_ours_that_is_not_earned",
-        ),
-    ),
-    Mutation(
-        "a meeting that was dropped before its list closed is in no report",
-        "services/attendance/counting.py",
-        "    still_open += [(*one, _NEVER, _NEVER, _NEVER) for one in await connection.execute(lost, moment)]",
-        "    still_open += []",
-        (
-            "tests/attendance/test_reporting.py::test_whoever_was_at_a_meeting_that_was_dropped_before_its_list_closed_is_in_no_report",
-        ),
-    ),
-    Mutation(
-        "what others state of a meeting that was dropped stands",
-        "services/attendance/counting.py",
-        "sa.or_(when < since.at, was_ahead), is_ours_to_say)",
-        "sa.or_(when < since.at, was_ahead))",
-        (
-            "tests/attendance/test_reporting.py::test_whoever_was_at_a_meeting_that_was_dropped_before_its_list_closed_is_in_no_report",
-        ),
-    ),
-    Mutation(
-        "a day that was called otherwise once its list had closed was held",
-        "services/attendance/reporting.py",
-        "    meeting = _that_took_place(asked)",
-        "    meeting = meetings(asked)",
-        (
-            "tests/attendance/test_reporting.py::test_a_trainer_has_held_a_day_that_was_called_otherwise_once_its_list_had_closed",
-        ),
-    ),
-    Mutation(
-        "a day that was dropped while its list was open was held by nobody",
-        "services/attendance/reporting.py",
-        "sa.select(*gone.c, sa.true()).where(is_closed(gone, asked))",
-        "sa.select(*gone.c, sa.true())",
-        (
-            "tests/attendance/test_reporting.py::test_of_a_meeting_that_was_dropped_while_its_list_was_open_nobody_has_held_anything",
-        ),
-    ),
-    Mutation(
-        "a report by stage of one stage has no part of another",
-        "services/attendance/reporting.py",
-        "    if asked.stage is not None:  # Whoever asks for one stage",
-        "    if False:  # Whoever asks for one stage",
-        ("tests/attendance/test_reporting.py::test_a_report_by_stage_that_is_narrowed_to_one_has_no_part_of_another",),
-    ),
-    Mutation(
-        "the list of a day that is over names who trained it",
-        "services/attendance/sheets_reading.py",
-        "    over = sorted((one for one in meetings if one.ends_at <= now), key=lambda one: one.starts_at)",
-        "    over: list[Meeting] = []",
-        (
-            "tests/attendance/test_certificates_api.py::test_the_list_of_a_day_that_is_over_names_who_trained_it_and_whoever_trains_since_as_who_came",
-        ),
-    ),
-    Mutation(
-        "before a day is over nobody was there for its hours",
-        "services/attendance/sheets_reading.py",
-        "        minutes=record.minutes if meeting.ends_at <= now or record.left_at is not None else None,",
-        "        minutes=record.minutes,",
-        ("tests/attendance/test_files.py::test_what_is_printed_before_a_day_is_over_confirms_no_hours_of_it",),
-    ),
-    Mutation(
-        "as of a moment to come nothing is over that is not over now",
-        "services/attendance/reporting.py",
-        "min(asked.as_of or now, now)",
-        "asked.as_of or now",
-        ("tests/attendance/test_reporting.py::test_a_trainer_has_held_what_is_over_and_somebody_was_seen_at",),
     ),
     Mutation(
         "a trainer who was replaced came as a trainer where they were seen before that",
@@ -1168,15 +578,6 @@ MUTATIONS = (
         ),
     ),
     Mutation(
-        "whoever is said to take part does",
-        "services/attendance/scanning.py",
-        "    role = said or (record.role if record is not None else Role.PARTICIPANT)",
-        "    role = (record.role if record is not None else None) or said or Role.PARTICIPANT",
-        (
-            "tests/attendance/test_marking.py::test_whoever_was_marked_as_an_observer_is_one_until_it_is_said_that_they_take_part",
-        ),
-    ),
-    Mutation(
         "nothing that is said of a role leaves it",
         "services/attendance/marking.py",
         "    return body.role if body.is_role_said or body.role is not Role.PARTICIPANT else None",
@@ -1192,33 +593,6 @@ MUTATIONS = (
         '        "role": role_of(record, trains=is_trainer, with_place=with_place),',
         (
             "tests/attendance/test_marking.py::test_a_walk_in_who_was_an_observer_is_one_also_once_it_is_known_who_that_is",
-        ),
-    ),
-    Mutation(
-        "an excuse for a day says nothing of an earlier one",
-        "services/attendance/scanning.py",
-        "    return not record.state.came and rules.is_too_late(meeting, when) and _was_said_before(record, meeting)",
-        "    return False",
-        (
-            "tests/attendance/test_marking.py::test_an_excuse_for_a_day_says_nothing_of_an_earlier_one_to_which_that_is_moved",
-        ),
-    ),
-    Mutation(
-        "what was said of a day that had begun stands on an earlier date",
-        "services/attendance/scanning.py",
-        "rules.is_too_late(meeting, when) and _was_said_before(record, meeting)",
-        "rules.is_too_late(meeting, when)",
-        (
-            "tests/attendance/test_marking.py::test_what_was_said_of_a_day_that_had_begun_stands_where_its_date_is_put_right_to_an_earlier_one",
-        ),
-    ),
-    Mutation(
-        "no report counts an excuse of a later day",
-        "services/attendance/counting.py",
-        "sa.or_(when < since.at, was_ahead), is_ours_to_say)",
-        "when < since.at, is_ours_to_say)",
-        (
-            "tests/attendance/test_reporting.py::test_an_excuse_for_a_day_that_is_moved_to_an_earlier_one_is_in_no_report_of_that",
         ),
     ),
     Mutation(
@@ -1254,82 +628,12 @@ MUTATIONS = (
         ),
     ),
     Mutation(
-        "each hour of two days that are put together was held once",
-        "services/attendance/reporting.py",
-        "() if meeting.is_gone else gone",
-        "()",
-        ("tests/attendance/test_reporting.py::test_of_two_closed_days_that_are_put_together_each_hour_was_held_once",),
-    ),
-    Mutation(
-        "a late code of a day that is called otherwise counts by its hours",
-        "services/attendance/scanning.py",
-        "    hours = meeting or meeting_once(working, session, body.meeting_id)",
-        "    hours = meeting",
-        (
-            "tests/attendance/test_marking.py::test_what_is_heard_late_of_a_day_that_was_called_otherwise_counts_by_the_hours_that_it_had",
-        ),
-    ),
-    Mutation(
-        "a code of another day says nothing of the hours of one that was dropped",
-        "services/attendance/scanning.py",
-        "    if hours is not None and not rules.fits(hours, body.scanned_at):",
-        "    if False:",
-        (
-            "tests/attendance/test_marking.py::test_what_is_heard_late_of_a_day_that_was_called_otherwise_counts_by_the_hours_that_it_had",
-        ),
-    ),
-    Mutation(
         "a word of a day that is called otherwise counts by its hours",
         "services/attendance/marking.py",
         "    meeting = meeting or meeting_once(working, session, body.meeting_id)",
         "    pass",
         (
             "tests/attendance/test_marking.py::test_what_is_heard_late_of_a_day_that_was_called_otherwise_counts_by_the_hours_that_it_had",
-        ),
-    ),
-    Mutation(
-        "a day that is called otherwise is certified by its date",
-        "services/attendance/certifying.py",
-        "    meeting = session.meeting(record.meeting_id) or meeting_once(working, session, record.meeting_id)",
-        "    meeting = session.meeting(record.meeting_id)",
-        (
-            "tests/attendance/test_certificate_handling.py::test_a_day_that_is_called_otherwise_stays_the_day_it_was_also_for_whoever_was_read_on_the_evening_before",
-        ),
-    ),
-    Mutation(
-        "whoever was missed on a day that is called otherwise was so on that day",
-        "services/attendance/counting.py",
-        "for one in (meetings(asked), dropped(asked)))",
-        "for one in (meetings(asked),))",
-        (
-            "tests/attendance/test_reporting.py::test_whoever_was_absent_from_a_day_that_is_called_otherwise_was_so_on_that_day",
-        ),
-    ),
-    Mutation(
-        "the list of a day that has closed is printed with whom it awaited",
-        "services/attendance/sheets_reading.py",
-        "    towns = dict.fromkeys(set[str]().union(*then.values())) | towns",
-        "    pass",
-        (
-            "tests/attendance/test_certificates_api.py::test_the_list_of_a_day_that_has_closed_names_whom_it_awaited_and_nobody_who_came_in_since",
-        ),
-    ),
-    Mutation(
-        "the list of a day that has closed names nobody who came in since",
-        "services/attendance/sheets_reading.py",
-        "    is_open = len(closed) < len(its)",
-        "    is_open = True",
-        (
-            "tests/attendance/test_certificates_api.py::test_the_list_of_a_day_that_has_closed_names_whom_it_awaited_and_nobody_who_came_in_since",
-        ),
-    ),
-    Mutation(
-        "a day that is called otherwise is confirmed",
-        "services/attendance/sheets_reading.py",
-        "        known |= {one.meeting_id: one for one in named if one.meeting_id in gone}",
-        "        pass",
-        (
-            "tests/attendance/test_certificates_api.py::test_a_day_that_was_called_otherwise_after_its_list_had_closed_is_confirmed_as_it_was",
         ),
     ),
     Mutation(
@@ -1356,12 +660,5 @@ MUTATIONS = (
         (
             "tests/attendance/test_marking.py::test_who_is_named_for_the_second_day_came_to_the_first_as_whoever_they_were_also_on_a_list_that_is_open",
         ),
-    ),
-    Mutation(
-        "a row of nobody known is called so in a file",
-        "services/attendance/reports_api.py",
-        '        [NOT_KNOWN if one.key is None and name == "name" else getattr(one, name) for name in HEAD]',
-        "        [getattr(one, name) for name in HEAD]",
-        ("tests/attendance/test_reports_api.py::test_whoever_is_of_no_town_is_called_the_same_wherever_they_are_read",),
     ),
 )

@@ -1,24 +1,8 @@
-"""Kinds of mail: what each of them tells, to whom and once."""
+"""What all kinds of mail go by, and mail to whoever took part. Beside it: `kinds_of_place`, `kinds_to_staff`."""
 
 from tests.mutation.mutation import Mutation
 
 MUTATIONS = (
-    Mutation(
-        "another decision day is another reminder",
-        "services/notifications/kinds/reply.py",
-        " and not _is_until_another(told, found.says.until)",
-        "",
-        ("tests/notifications/test_reply.py::test_who_was_reminded_of_another_decision_day_is_reminded_of_this_one",),
-    ),
-    Mutation(
-        "an offer of long ago is not why somebody waits again",
-        "services/notifications/kinds/waiting.py",
-        " and not sessions.was_told_since(offer, told, self.told_place):",
-        ":",
-        (
-            "tests/notifications/test_waiting.py::test_who_waits_again_is_told_that_a_place_was_held_only_if_an_offer_was_the_last_they_heard_of",
-        ),
-    ),
     Mutation(
         "a certificate that was told in vain replaces none",
         "services/notifications/kinds/certificate.py",
@@ -46,120 +30,11 @@ MUTATIONS = (
         ("tests/notifications/test_going_live.py::test_what_the_office_wrote_in_a_rehearsal_is_not_sent_after_it",),
     ),
     Mutation(
-        "the evening before is dropped when it was rehearsed",
-        "services/notifications/kinds/roster.py",
-        " or at < self.rules.since:",
-        ":",
-        ("tests/notifications/test_going_live.py::test_an_evening_that_was_rehearsed_is_not_mailed_about",),
-    ),
-    Mutation(
-        "a note that was read last is not told again",
-        "services/notifications/kinds/note.py",
-        "        if found is None or self._read_last(told) == self.content:",
-        "        if found is None:",
-        ("tests/notifications/test_note.py::test_whoever_comes_is_told_of_another_note_or_of_the_first_once",),
-    ),
-    Mutation(
-        "a note in a later mail about the place is the last that was read",
-        "services/notifications/kinds/note.py",
-        "            and told.told_at >= place.told_at\n",
-        "",
-        ("tests/notifications/test_note.py::test_what_was_read_last_counts_wherever_it_was_read",),
-    ),
-    Mutation(
-        "an address that is held back is told once",
-        "services/notifications/kinds/bounced.py",
-        " or (told is not None and told.content == its.event_id):",
-        ":",
-        ("tests/notifications/test_bounced.py::test_each_address_that_is_held_back_is_told_once",),
-    ),
-    Mutation(
-        "nobody is told of an address that is not held back any more",
-        "services/notifications/kinds/bounced.py",
-        "~_their.c.erased, ~is_another(SUPPRESSION.c.mailbox, mailbox_of(_their))",
-        "~_their.c.erased",
-        ("tests/notifications/test_bounced.py::test_another_address_or_an_erasure_ends_it",),
-    ),
-    Mutation(
-        "whose address it is gets no mail about it",
-        "services/notifications/kinds/bounced.py",
-        " or not self.coordinates or self.is_oneself:",
-        " or not self.coordinates:",
-        ("tests/notifications/test_bounced.py::test_nobody_is_told_of_what_is_not_theirs_to_mend",),
-    ),
-    Mutation(
-        "a digest a week",
-        "services/notifications/kinds/digest.py",
-        " or (told is not None and told.content == self.week):",
-        ":",
-        ("tests/notifications/test_digest.py::test_once_a_week_also_if_something_else_stands_open_by_then",),
-    ),
-    Mutation(
-        "a digest is planned once a week",
-        "services/notifications/kinds/digest.py",
-        "    differs=sa.and_(_is_now, TOLD.c.content.is_distinct_from(WEEK.c.week)),",
-        "    differs=_is_now,",
-        ("tests/notifications/test_digest.py::test_it_reaches_the_office_once_in_its_week_also_after_a_restart",),
-    ),
-    Mutation(
-        "a digest that could not leave on its day is dropped",
-        "services/notifications/kinds/digest.py",
-        "        if window is None or not window[0] <= now < window[1] or",
-        "        if window is None or not window[0] <= now or",
-        ("tests/notifications/test_digest.py::test_it_leaves_on_its_day_from_its_hour_until_midnight",),
-    ),
-    Mutation(
-        "free places are what enrolment says of this statement",
-        "services/notifications/kinds/figures.py",
-        "    .outerjoin(SETTLED, sessions.IS_SETTLED)",
-        "    .outerjoin(SETTLED, SETTLED.c.session_id == SESSION.c.session_id)",
-        (
-            "tests/notifications/test_digest.py::test_how_many_places_are_free_only_enrolment_says_and_of_this_statement",
-        ),
-    ),
-    Mutation(
-        "a place beside the room takes none of it",
-        "services/notifications/kinds/figures.py",
-        "max(seats - (taken + offered - extra), 0)",
-        "max(seats - (taken + offered), 0)",
-        ("tests/notifications/test_digest.py::test_how_the_places_of_coming_sessions_stand",),
-    ),
-    Mutation(
-        "another address has not come back",
-        "services/notifications/kinds/figures.py",
-        "~CONTACT.c.erased, ~is_another(SUPPRESSION.c.mailbox, MAILBOX)),",
-        "~CONTACT.c.erased),",
-        ("tests/notifications/test_digest.py::test_addresses_that_mail_came_back_from_as_long_as_there_is_no_other",),
-    ),
-    Mutation(
-        "a mail in doubt that something else followed is in no digest",
-        "services/notifications/kinds/figures.py",
-        "    .join(TOLD, sa.and_(*_stands_for, TOLD.c.notice_id == NOTICE.c.notice_id))",
-        "    .join(TOLD, sa.and_(*_stands_for))",
-        (
-            "tests/notifications/test_digest.py::test_mails_that_failed_or_are_in_doubt_are_counted_until_something_else_is_true",
-        ),
-    ),
-    Mutation(
-        "whoever has filled in the test before a session is not asked for it",
-        "services/notifications/kinds/filling.py",
-        "    return task is not None and not is_done and now < task.until",
-        "    return task is not None and now < task.until",
-        ("tests/notifications/test_tasks.py::test_the_mail_about_a_place_asks_for_the_test_unless_it_is_done_or_over",),
-    ),
-    Mutation(
         "whoever has filled it in is not reminded",
         "services/notifications/kinds/pretest.py",
         "        return self.pre_test_done\n",
         "        return False\n",
         ("tests/notifications/test_tasks.py::test_whoever_has_filled_it_in_is_not_reminded",),
-    ),
-    Mutation(
-        "what was filled in under an id that went into another counts",
-        "services/notifications/kinds/filling.py",
-        "        sa.or_(is_theirs(person_id), under_a_former_id),",
-        "        is_theirs(person_id),",
-        ("tests/notifications/test_tasks.py::test_what_somebody_filled_in_under_an_id_that_went_into_theirs_counts",),
     ),
     Mutation(
         "whom no mail has asked for this test is asked at once",
@@ -183,15 +58,6 @@ MUTATIONS = (
         "        if session is None or not self.came or",
         "        if session is None or",
         ("tests/notifications/test_tasks.py::test_nobody_else_is_asked_after_it",),
-    ),
-    Mutation(
-        "one reminder for all that is open",
-        "services/notifications/kinds/unfilled.py",
-        " and not filling.is_named(task, told.content):",
-        ":",
-        (
-            "tests/notifications/test_tasks.py::test_one_reminder_follows_when_the_first_comes_near_and_names_all_that_is_open",
-        ),
     ),
     Mutation(
         "a forgotten text is a text that is not known",
@@ -222,46 +88,11 @@ MUTATIONS = (
         ("tests/notifications/test_kinds.py::test_sql_and_the_rules_judge_every_state_alike[circular]",),
     ),
     Mutation(
-        "a cancellation in doubt is followed by no change",
-        "services/notifications/kinds/entries.py",
-        "if told.content is None or (told.said is not None and told.said.hash is None):",
-        "if told.content is None:",
-        (
-            "tests/notifications/test_decisions.py::test_who_may_have_been_told_that_the_place_is_gone_is_confirmed_and_hears_of_no_change",
-        ),
-    ),
-    Mutation(
-        "the address as a part of what was told",
-        "services/notifications/kinds/entries.py",
-        "    if elsewhere:",
-        "    if False:",
-        (
-            "tests/notifications/test_decisions.py::test_another_address_gets_a_confirmation_and_nothing_is_called_a_change",
-        ),
-    ),
-    Mutation(
-        "the end that was told",
-        "services/notifications/kinds/entries.py",
-        "        believes = told.until is not None and now < told.until\n",
-        "        believes = now < session.ends_at\n",
-        ("tests/notifications/test_decisions.py::test_who_was_told_of_next_week_is_told_that_it_was_yesterday",),
-    ),
-    Mutation(
         "the end that was told, in SQL",
         "services/notifications/kinds/sessions.py",
         "    sa.and_(~LASTS, ~NOTHING_TOLD, TOLD.c.until > NOW),\n",
         "",
         ("tests/notifications/test_store.py::test_sql_finds_exactly_the_differences_that_the_rules_find",),
-    ),
-    Mutation(
-        "what others told before go-live is believed",
-        "services/notifications/kinds/entries.py",
-        "        return Content(hash=known.content, says=sessions.told_of(known)) if known is not None else None",
-        "        return None",
-        (
-            "tests/notifications/test_decisions.py::test_a_place_from_before_go_live_that_ends_after_it_is_called_off",
-            "tests/notifications/test_kinds.py",
-        ),
     ),
     Mutation(
         "how somebody stood at go-live, and not how they stand now",
@@ -296,13 +127,6 @@ MUTATIONS = (
         ),
     ),
     Mutation(
-        "a reminder is of use until midnight, in SQL",
-        "services/notifications/kinds/reminder.py",
-        "SESSION.c.noon_before_at > NOW - MIDNIGHT)",
-        "sa.true())",
-        ("tests/notifications/test_kinds.py",),
-    ),
-    Mutation(
         "who was told just now is not reminded",
         "services/notifications/kinds/knowing.py",
         "since <= at - rules.reminder_quiet",
@@ -312,67 +136,11 @@ MUTATIONS = (
         ),
     ),
     Mutation(
-        "after the deadline of an offer enrolment has the word",
-        "services/notifications/kinds/offer.py",
-        "        if not _is_held(place, session, now):\n            return None\n",
-        "",
-        ("tests/notifications/test_offer.py::test_after_the_deadline_nothing_is_told_before_enrolment_has_spoken",),
-    ),
-    Mutation(
-        "another offer with the same deadline is another one",
-        "services/notifications/kinds/offer.py",
-        "for moment in reversed(held))",
-        "for moment in held[1:])",
-        ("tests/notifications/test_offer.py::test_another_offer_with_the_same_deadline_is_another_offer",),
-    ),
-    Mutation(
-        "the end of an offer is told once",
-        "services/notifications/kinds/offer.py",
-        "        return sessions.was_told_since(told, self.told_place, self.told_waiting)",
-        "        return False",
-        ("tests/notifications/test_offer.py::test_nobody_hears_twice_that_it_is_over",),
-    ),
-    Mutation(
         "a place that may have been called off is no longer waited for",
         "services/notifications/kinds/sessions.py",
         " or told_place.content is None or",
         " or",
         ("tests/notifications/test_offer.py::test_whatever_happens_the_last_mail_says_what_is_true",),
-    ),
-    Mutation(
-        "an offer that nobody was told of ends as a fact",
-        "services/notifications/kinds/offer.py",
-        "        found = then.missed_by(min(lapsed.offered_until, session.starts_at), told, to, now, since)",
-        "        found = None",
-        ("tests/notifications/test_offer.py::test_who_never_heard_of_an_offer_that_lapsed_is_a_fact",),
-    ),
-    Mutation(
-        "a newer word about the place makes a refusal moot",
-        "services/notifications/kinds/refusal.py",
-        "            return place.version < refusal.version\n",
-        "            return True\n",
-        ("tests/notifications/test_refusal.py::test_what_was_said_of_the_place_since_makes_a_refusal_moot",),
-    ),
-    Mutation(
-        "whoever has what they asked for is told of no refusal",
-        "services/notifications/kinds/refusal.py",
-        "refusal.standing not in WITHOUT_PLACE",
-        "False",
-        ("tests/notifications/test_refusal.py::test_who_lacks_nothing_that_they_asked_for_is_told_nothing",),
-    ),
-    Mutation(
-        "what somebody is told to do is possible when they read it",
-        "services/notifications/kinds/refusal.py",
-        "opens_at is not None and now < opens_at else OPEN_NOW",
-        "opens_at is not None else OPEN_NOW",
-        ("tests/notifications/test_refusal.py::test_what_somebody_is_told_to_do_is_possible_when_they_read_it",),
-    ),
-    Mutation(
-        "who has replied is not reminded to",
-        "services/notifications/kinds/reply.py",
-        "self.facts.place.reply != Reply.NONE",
-        "False",
-        ("tests/notifications/test_reply.py::test_nobody_is_reminded_to_reply_twice_or_who_has_replied",),
     ),
     Mutation(
         "a reminder to reply is of use until the decision day",
@@ -400,27 +168,11 @@ MUTATIONS = (
         ),
     ),
     Mutation(
-        "a kind says which facts concern it",
-        "services/notifications/kinds/offer.py",
-        "    concerned_by=sessions.EVERY_MAIL | frozenset(members(PlaceChange)) - changes_to(*SEATED),",
-        "    concerned_by=sessions.EVERY_MAIL | frozenset(members(PlaceChange)) - changes_to(*SEATED, Standing.WITHDRAWN),",
-        ("tests/notifications/test_concern.py",),
-    ),
-    Mutation(
         "what is heard of a person is looked for where they are written to",
         "services/notifications/kinds/sessions.py",
         "        **news_of_people(_pair, PLACE.c.person_id),\n",
         "",
         ("tests/notifications/test_concern.py",),
-    ),
-    Mutation(
-        "whoever trains no longer is told that",
-        "services/notifications/kinds/trainers.py",
-        "sa.and_(is_named(_person, SESSION, TRAINER), SESSION.c.state == SCHEDULED)",
-        "SESSION.c.state == SCHEDULED",
-        (
-            "tests/notifications/test_training.py::test_who_is_replaced_is_told_so_and_who_comes_instead_gets_the_training",
-        ),
     ),
     Mutation(
         "trainers of before go-live were told by others",
@@ -455,55 +207,6 @@ MUTATIONS = (
         ),
     ),
     Mutation(
-        "an open list says nothing of who was missed",
-        "services/notifications/kinds/missed.py",
-        "not self.lists_are_closed or ",
-        "",
-        ("tests/notifications/test_certificate.py::test_a_list_that_is_open_again_takes_nothing_back_yet",),
-    ),
-    Mutation(
-        "the lists that count are those of this session",
-        "services/notifications/kinds/missed.py",
-        "    .correlate(SESSION, _meeting)",
-        "",
-        (
-            "tests/notifications/test_missed.py::test_the_lists_are_closed_if_that_of_each_day_of_this_session_is",
-            "tests/notifications/test_concern.py::test_no_kind_is_forgotten_that_a_fact_concerns",
-        ),
-    ),
-    Mutation(
-        "that an offer has ended is not missed",
-        "services/notifications/kinds/offer.py",
-        "        return found if found is not None and found.says.hash is not None else None",
-        "        return found",
-        ("tests/notifications/test_offer.py::test_that_an_offer_has_ended_harms_nobody_not_to_know",),
-    ),
-    Mutation(
-        "nobody is thanked before a certificate would have been heard of",
-        "services/notifications/kinds/missed.py",
-        " if self.came and self.lists_are_quiet else None",
-        " if self.came else None",
-        (
-            "tests/notifications/test_certificate.py::test_nobody_is_thanked_before_it_is_known_whether_a_certificate_thanks_them",
-        ),
-    ),
-    Mutation(
-        "who is told that they were there is not thanked on top of it",
-        "services/notifications/kinds/missed.py",
-        "(MISSED_CORRECTED, self._says(CAME, session, MISSED_CORRECTED), because=CAME)",
-        "(MISSED_CORRECTED, self._says(None, session, MISSED_CORRECTED), because=CAME)",
-        ("tests/notifications/test_certificate.py::test_missed_and_then_present_is_not_thanked_on_top_of_it",),
-    ),
-    Mutation(
-        "who is told of a certificate is not missed as well",
-        "services/notifications/kinds/missed.py",
-        "        if is_told or not is_now or",
-        "        if not is_now or",
-        (
-            "tests/notifications/test_certificate.py::test_thanked_and_then_absent_hears_that_the_certificate_is_revoked_and_no_more",
-        ),
-    ),
-    Mutation(
         "what put it right and came back is put right again",
         "services/notifications/kinds/certificate.py",
         "    return told.content == ABSENT or (told.content == OVERTAKEN and not was_thanks(told))",
@@ -517,13 +220,6 @@ MUTATIONS = (
         "services/notifications/kinds/certificate.py",
         " and not was_thanks(told))",
         ")",
-        ("tests/notifications/test_certificate.py::test_thanks_that_came_back_are_said_again_and_put_nothing_right",),
-    ),
-    Mutation(
-        "thanks that came back are said again",
-        "services/notifications/kinds/missed.py",
-        " or (told.content == OVERTAKEN and was_thanks(told))",
-        "",
         ("tests/notifications/test_certificate.py::test_thanks_that_came_back_are_said_again_and_put_nothing_right",),
     ),
     Mutation(
@@ -552,113 +248,6 @@ MUTATIONS = (
         (
             "tests/notifications/test_ticket.py::test_reminders_of_a_place_carry_it_as_well_also_for_whom_others_told_of_the_place",
         ),
-    ),
-    Mutation(
-        "who goes by a substitution is told that",
-        "services/notifications/kinds/place.py",
-        "        return sessions.SUBSTITUTED if self.facts.is_substituted else None",
-        "        return None",
-        ("tests/notifications/test_substitution.py",),
-    ),
-    Mutation(
-        "only whoever coordinates a town today is called",
-        "services/notifications/kinds/call.py",
-        "        if session is None or not self.coordinates:",
-        "        if session is None:",
-        (
-            "tests/notifications/test_towns.py::test_whoever_coordinates_a_town_that_is_called_is_told_how_many_may_come_and_until_when",
-        ),
-    ),
-    Mutation(
-        "an answered town is not reminded",
-        "services/notifications/kinds/unanswered.py",
-        "or self.is_answered or",
-        "or",
-        (
-            "tests/notifications/test_towns.py::test_an_answered_town_one_just_called_or_one_not_told_of_the_call_as_it_is_is_not_reminded",
-        ),
-    ),
-    Mutation(
-        "whoever has something in the session hears of no nomination in vain",
-        "services/notifications/kinds/nominated.py",
-        "not is_mailed(its.reason) or _has_something(place):",
-        "not is_mailed(its.reason):",
-        ("tests/notifications/test_towns.py::test_who_came_in_or_has_something_hears_of_that_and_of_no_nomination",),
-    ),
-    Mutation(
-        "a clash is what both places say",
-        "services/notifications/kinds/clash.py",
-        " and one.place.session_id in other.place.clashes_with\n",
-        "\n",
-        ("tests/notifications/test_clash.py::test_there_is_nothing_to_tell_where_there_is_nothing_to_choose",),
-    ),
-    Mutation(
-        "nobody hears of a clash before they have heard of both places",
-        "services/notifications/kinds/clash.py",
-        "        return ANOTHER_MAIL if self.other_is_open or not know else None\n",
-        "        return None\n",
-        (
-            "tests/notifications/test_clash.py::test_nobody_hears_of_a_clash_before_they_have_heard_of_both_places_as_they_are",
-        ),
-    ),
-    Mutation(
-        "nobody hears of a clash that enrolment may be about to take back",
-        "services/notifications/kinds/clash.py",
-        "        if not (self.facts.settled and self.other.settled):\n",
-        "        if False:\n",
-        (
-            "tests/notifications/test_clash.py::test_nobody_hears_of_a_clash_before_they_have_heard_of_both_places_as_they_are",
-        ),
-    ),
-    Mutation(
-        "one clash is named from one side",
-        "services/notifications/kinds/pairs.py",
-        '        one.c.session_id.collate("C") < other.c.session_id.collate("C"),\n',
-        "        one.c.session_id != other.c.session_id,\n",
-        (
-            "tests/notifications/test_clash.py::test_the_places_are_told_first_and_then_the_clash_once_whichever_of_them_is_heard_first",
-        ),
-    ),
-    Mutation(
-        "a clash that comes again is another one",
-        "services/notifications/kinds/pairs.py",
-        "    return sa.func.coalesce(found.correlate(one, other).scalar_subquery(), 0)\n",
-        "    return sa.literal(0, sa.BigInteger)\n",
-        ("tests/notifications/test_clash.py::test_a_clash_that_goes_and_comes_again_is_told_again",),
-    ),
-    Mutation(
-        "coordinators are told again of whom they were not told",
-        "services/notifications/kinds/clashes.py",
-        "        if {*found.says.says.people} <= people_told(told):\n",
-        "        if people_told(told):\n",
-        (
-            "tests/notifications/test_clash.py::test_they_are_told_again_of_somebody_new_and_not_when_somebody_has_resolved_it",
-        ),
-    ),
-    Mutation(
-        "coordinators are not told again when somebody has resolved it",
-        "services/notifications/kinds/clashes.py",
-        "        if {*found.says.says.people} <= people_told(told):\n",
-        "        if {*found.says.says.people} == people_told(told):\n",
-        (
-            "tests/notifications/test_clash.py::test_they_are_told_again_of_somebody_new_and_not_when_somebody_has_resolved_it",
-        ),
-    ),
-    Mutation(
-        "nobody is named to coordinators who is erased, or is somebody else",
-        "services/notifications/kinds/clashes.py",
-        "    .where(_who.c.erased.is_not(True), _who.c.merged_into.is_(None))\n",
-        "",
-        (
-            "tests/notifications/test_clash.py::test_each_coordinator_of_the_town_is_told_who_of_theirs_and_nobody_is_named_who_is_erased",
-        ),
-    ),
-    Mutation(
-        "a clash that nobody was told of in time ends as a fact",
-        "services/notifications/kinds/clash.py",
-        "        return missed_until(end, self, told, to, now=now, since=since)\n",
-        "        return None\n",
-        ("tests/notifications/test_clash.py::test_who_was_not_told_before_the_first_begins_is_told_too_late",),
     ),
     Mutation(
         "a mute counts under whichever id it was said",
@@ -694,15 +283,6 @@ MUTATIONS = (
         ("tests/notifications/test_asked.py::test_who_was_told_under_another_id_is_not_told_again",),
     ),
     Mutation(
-        "a mail to a coordinator is found under a former id, to be closed",
-        "services/notifications/kinds/coordinators.py",
-        "    return sa.select(both).distinct().subquery(name)\n",
-        "    its = memberships('its_former')\n    return sa.select(its.c.person_id, its.c.city_id).distinct().subquery(name)\n",
-        (
-            "tests/notifications/test_towns.py::test_a_mail_that_was_planned_for_an_id_that_is_somebody_else_by_now_is_nobodys",
-        ),
-    ),
-    Mutation(
         "nobody is asked for a reply that would be refused",
         "services/notifications/kinds/sessions.py",
         " and not self.is_frozen(now)\n\n    def true_now",
@@ -711,13 +291,6 @@ MUTATIONS = (
             "tests/notifications/test_reply.py::test_in_the_freeze_nobody_is_asked_for_a_reply_that_would_be_refused",
             "tests/notifications/test_reply.py::test_whoever_hears_of_a_session_within_its_own_freeze_may_answer_until_it_begins",
         ),
-    ),
-    Mutation(
-        "the reminder to reply knows the freeze",
-        "services/notifications/kinds/reply.py",
-        "until = min(session.decides_at, session.starts_at, moves_until)",
-        "until = min(session.decides_at, session.starts_at)",
-        ("tests/notifications/test_reply.py::test_a_decision_day_within_the_freeze_is_too_late_to_answer_on",),
     ),
     Mutation(
         "nobody is sent to ask for what is not to be asked for",
@@ -730,47 +303,11 @@ MUTATIONS = (
         ),
     ),
     Mutation(
-        "a call that others told of ends for them, too",
-        "services/notifications/kinds/call.py",
-        "        believed = self.believed(told)\n",
-        "        believed = told or TOLD_NOTHING\n",
-        (
-            "tests/notifications/test_towns.py::test_a_call_that_others_told_of_ends_for_them_too",
-            "tests/notifications/test_towns.py::test_who_was_called_at_go_live_was_told_by_others_and_hears_of_what_changes_since",
-        ),
-    ),
-    Mutation(
-        "whoever turned out to be a trainer trains",
-        "services/notifications/kinds/trainers.py",
-        "    human = sa.func.coalesce(survivor.c.into_id, named.c.value)\n",
-        "    human = named.c.value\n",
-        (
-            "tests/notifications/test_training.py::test_whoever_turned_out_to_be_a_trainer_is_told_of_their_training_and_of_its_end",
-            "tests/notifications/test_training.py::test_who_trained_it_at_go_live_under_another_id_was_told_by_others",
-        ),
-    ),
-    Mutation(
         "in the freeze a mail promises nobody's place to who waits",
         "services/notifications/place_sheet.py",
         "    if mail.is_frozen and mail.letter",
         "    if False and mail.letter",
         ("tests/notifications/test_reply.py::test_in_the_freeze_no_mail_says_that_somebody_else_may_get_the_place",),
-    ),
-    Mutation(
-        "what was said of a decision day says nothing of another one",
-        "services/notifications/kinds/risk.py",
-        "        if session.decides_at is not None and risk.decided_at < session.decides_at:\n",
-        "        if False and session.decides_at is not None:\n",
-        ("tests/notifications/test_risk.py::test_where_there_is_nothing_to_decide_the_office_is_told_of_no_risk",),
-    ),
-    Mutation(
-        "the digest names no session at risk of a decision day that was put off",
-        "services/notifications/kinds/figures.py",
-        "    .where(_takes_place, IS_OF_ITS_DAY),\n",
-        "    .where(_takes_place),\n",
-        (
-            "tests/notifications/test_digest.py::test_offers_calls_and_sessions_at_risk_are_counted_as_long_as_something_can_be_done",
-        ),
     ),
     Mutation(
         "two mails to one person whose sender is gone do not wait for each other",
@@ -780,13 +317,6 @@ MUTATIONS = (
         (
             "tests/notifications/test_towns.py::test_two_mails_to_one_person_whose_sender_is_gone_do_not_wait_for_each_other",
         ),
-    ),
-    Mutation(
-        "a merge is news to whoever stays",
-        "services/notifications/kinds/coordinators.py",
-        ".join(PERSON, PERSON.c.person_id == also.c.person_id)",
-        ".join(PERSON, PERSON.c.person_id == recipient)",
-        ("tests/notifications/test_towns.py::test_a_merge_is_news_to_whoever_stays",),
     ),
     Mutation(
         "nothing is said once more to nobody",
@@ -813,27 +343,6 @@ MUTATIONS = (
         ("tests/notifications/test_towns.py::test_what_two_writers_say_of_a_call_is_all_kept",),
     ),
     Mutation(
-        "a risk is of its day by the clock of whoever decided it",
-        "services/notifications/kinds/risk.py",
-        "risk.decided_at < session.decides_at",
-        "risk.heard_at < session.decides_at",
-        ("tests/notifications/test_risk.py::test_it_is_of_its_day_by_the_clock_of_whoever_decided_it",),
-    ),
-    Mutation(
-        "a second try says of an offers end what the first one said",
-        "services/notifications/kinds/offer.py",
-        "        if found.letter == OFFER_ENDED:",
-        "        if False:",
-        ("tests/notifications/test_offer.py::test_a_second_try_says_of_its_end_what_the_first_one_said",),
-    ),
-    Mutation(
-        "a second try says of a refusal what the first one said",
-        "services/notifications/kinds/refusal.py",
-        "        if found.because not in _TOO_EARLY:",
-        "        if False:",
-        ("tests/notifications/test_refusal.py::test_a_second_try_says_what_the_first_one_said",),
-    ),
-    Mutation(
         "what is heard of an id on the way is news of what was said to the first",
         "services/notifications/kinds/whoever.py",
         ".where(is_news(of)), former.where(is_news(of)))",
@@ -848,13 +357,6 @@ MUTATIONS = (
         ("tests/notifications/test_news.py::test_news_of_any_of_ones_ids_are_news_of_what_was_said_to_the_first",),
     ),
     Mutation(
-        "that there are more of a figure is said of more than are named",
-        "services/notifications/kinds/figures.py",
-        "return len(self.things) > MOST_OPEN",
-        "return len(self.things) >= MOST_OPEN",
-        ("tests/notifications/test_digest.py::test_of_many_some_are_named_and_that_there_are_more_is_said_of_more",),
-    ),
-    Mutation(
         "that more sessions come is said where not all are named",
         "services/notifications/sheets.py",
         "* (len(mail.ahead) > MOST_NAMED)",
@@ -864,61 +366,6 @@ MUTATIONS = (
         ),
     ),
     Mutation(
-        "a team is named in the order of the alphabet",
-        "services/notifications/kinds/coordinators.py",
-        "people = sorted(found or (), key=lambda one: by_name(one[0], one[1], str(one[2])))",
-        "people = found or ()",
-        (
-            "tests/notifications/test_towns.py::test_a_team_is_named_in_the_order_of_the_alphabet_and_two_of_one_name_are_two",
-        ),
-    ),
-    Mutation(
-        "whoever has two places at once is named in the order of the alphabet",
-        "services/notifications/kinds/clashes.py",
-        "sorted(people or (), key=lambda its: by_name(its[3], its[4], its[0]))",
-        "people or ()",
-        ("tests/notifications/test_clash.py::test_a_towns_people_stand_in_the_order_of_the_alphabet",),
-    ),
-    Mutation(
-        "a note that changed meanwhile is told to whom the place is given back",
-        "services/notifications/kinds/note.py",
-        "after_its_end=frozenset({sessions.PLACE_NAME}),",
-        "after_its_end=frozenset(),",
-        ("tests/notifications/test_concern.py::test_a_mail_that_left_is_followed_by_those_that_waited_for_it",),
-    ),
-    Mutation(
-        "a refusal that a former id was told is not told again",
-        "services/notifications/kinds/refusal.py",
-        "or not self.is_for_them ",
-        "",
-        ("tests/notifications/test_whoever.py::test_it_is_not_told_again_to_whom_it_was_told_before",),
-    ),
-    Mutation(
-        "nobody is told that they have no place who has one under another id",
-        "services/notifications/kinds/refusal.py",
-        "return is_older and (place.person_id == refusal.person_id or Standing(place.state) in WITHOUT_PLACE)",
-        "return is_older",
-        (
-            "tests/notifications/test_whoever.py::test_nobody_is_told_that_they_have_no_place_who_has_one_under_another_id",
-        ),
-    ),
-    Mutation(
-        "of two ids no version says which came first",
-        "services/notifications/kinds/refusal.py",
-        "if (place.source, place.person_id) == (refusal.source, refusal.person_id):",
-        "if place.source == refusal.source:",
-        (
-            "tests/notifications/test_whoever.py::test_who_gave_a_place_back_before_is_told_of_what_they_asked_for_under_another_id",
-        ),
-    ),
-    Mutation(
-        "an answer to a nomination that a former id was told is not told again",
-        "services/notifications/kinds/nominated.py",
-        "not self.is_for_them or ",
-        "",
-        ("tests/notifications/test_whoever.py::test_it_is_not_told_again_to_whom_it_was_told_before",),
-    ),
-    Mutation(
         "a certificate that a former id was told is replaced and taken back",
         "services/notifications/kinds/certificate.py",
         "        if (told is None or told.said is None) and self.told_before is not None:",
@@ -926,13 +373,6 @@ MUTATIONS = (
         (
             "tests/notifications/test_whoever.py::test_a_certificate_that_was_told_under_another_id_is_taken_back_and_replaced",
         ),
-    ),
-    Mutation(
-        "who came to a town after go-live was told of its calls by nobody",
-        "services/notifications/kinds/call.py",
-        ", COORDINATED_AT_GO_LIVE)",
-        ")",
-        ("tests/notifications/test_towns.py::test_who_came_to_the_town_after_go_live_was_told_of_its_call_by_nobody",),
     ),
     Mutation(
         "who accepts an offer too late is told so, whoever had asked for the place",

@@ -1,0 +1,157 @@
+"""What people, towns and the office say to a place, and what comes of it."""
+
+from tests.mutation.mutation import Mutation
+
+MUTATIONS = (
+    Mutation(
+        "an answer after the deadline of an offer",
+        "services/enrolment/replies.py",
+        "    if at >= place.offered_until:",
+        "    if False:",
+        ("tests/enrolment/test_offers.py",),
+    ),
+    Mutation(
+        "an answer sent before the offer",
+        "services/enrolment/replies.py",
+        "    if at < place.offered_at:",
+        "    if False:",
+        ("tests/enrolment/test_offers.py",),
+    ),
+    Mutation(
+        "a reply that was sent before a newer one",
+        "services/enrolment/replies.py",
+        "at < place.replied_at",
+        "False",
+        ("tests/enrolment/test_offers.py",),
+    ),
+    Mutation(
+        "the office decides on what still stands",
+        "services/enrolment/office.py",
+        "    if body.seen is not None and body.seen != (place.tag",
+        "    if False and body.seen != (place.tag",
+        ("tests/enrolment/test_office.py",),
+    ),
+    Mutation(
+        "a correction of what still stands",
+        "services/enrolment/corrections.py",
+        "    if body.seen is not None and body.seen != tag:",
+        "    if False:",
+        ("tests/enrolment/test_office.py",),
+    ),
+    Mutation(
+        "nothing is decided by the office once a session has begun",
+        "services/enrolment/office.py",
+        "    if not is_ahead(session, at):",
+        "    if False:",
+        ("tests/enrolment/test_office.py",),
+    ),
+    Mutation(
+        "nobody unknown gets an extra place",
+        "services/enrolment/office.py",
+        '        return Wait("person")',
+        "        pass",
+        ("tests/enrolment/test_office.py",),
+    ),
+    Mutation(
+        "who has given a place back since gets no extra one",
+        "services/enrolment/office.py",
+        "    if asked_since(place, session, AskedFor.WITHDRAWAL, asked.at):",
+        "    if False:",
+        ("tests/enrolment/test_office.py",),
+    ),
+    Mutation(
+        "a correction counts from when the office asked for it",
+        "services/enrolment/corrections.py",
+        "correction.asked_at or correction.heard_at",
+        "correction.heard_at",
+        ("tests/enrolment/test_begun.py::test_a_room_that_the_office_had_made_larger_in_time_counts_after_the_start",),
+    ),
+    Mutation(
+        "that a correction is over counts from when the planner said so",
+        "services/enrolment/corrections.py",
+        "**still, asked_at=session.heard_at, ",
+        "**still, ",
+        (
+            "tests/enrolment/test_begun.py::test_a_larger_room_stated_in_time_counts_after_the_start_also_where_it_ends_the_offices_own",
+        ),
+    ),
+    Mutation(
+        "a refused answer to an offer says which it was",
+        "services/enrolment/replies.py",
+        "is_own_word=False, answered=answer)",
+        "is_own_word=False)",
+        ("tests/enrolment/test_offers.py::test_an_answer_to_an_offer_that_is_refused_says_which_it_was",),
+    ),
+    Mutation(
+        "a reply is about the times that the session had",
+        "services/enrolment/replies.py",
+        " and (about or times_then(working, session, at)) != session.times:",
+        " and (about or session.times) != session.times:",
+        (
+            "tests/enrolment/test_offers.py::test_who_confirmed_before_the_session_moved_has_not_confirmed_for_its_new_times",
+        ),
+    ),
+    Mutation(
+        "whoever accepts is asked anew of times that they did not know",
+        "services/enrolment/replies.py",
+        "        moved = times_then(working, session, at) != session.times\n",
+        "        moved = False\n",
+        (
+            "tests/enrolment/test_offers.py::test_who_takes_a_place_before_the_session_moved_has_it_and_is_asked_anew_whether_they_come",
+        ),
+    ),
+    Mutation(
+        "each decision day is told of by itself",
+        "services/enrolment/replies.py",
+        "    if before is None or (decides_at is not None and before.decided_at < decides_at):\n",
+        "    if before is None:\n",
+        (
+            "tests/enrolment/test_offers.py::test_on_the_decision_day_of_another_date_it_is_said_again_also_with_the_same_numbers",
+        ),
+    ),
+    Mutation(
+        "one decision day is told of once",
+        "services/enrolment/replies.py",
+        "    return (before.minimum, before.confirmed) == (minimum, confirmed)\n",
+        "    return False\n",
+        (
+            "tests/enrolment/test_offers.py::test_on_the_decision_day_of_another_date_it_is_said_again_also_with_the_same_numbers",
+        ),
+    ),
+    Mutation(
+        "who came instead of somebody has another place than theirs of now",
+        "services/enrolment/substituting.py",
+        "    return (before.queued_at, before.queue) == (place.queued_at, place.queue)\n",
+        "    return True\n",
+        (
+            "tests/enrolment/test_substitution.py::test_who_came_instead_of_somebody_who_is_in_again_does_not_come_for_them_twice",
+        ),
+    ),
+    Mutation(
+        "a correction lies over what the planner said when it was sent",
+        "services/enrolment/corrections.py",
+        "    if stated is not None:\n",
+        "    if False:\n",
+        (
+            "tests/enrolment/test_office.py::test_a_correction_of_a_value_that_the_planner_has_replaced_before_it_is_heard_is_over_already",
+        ),
+    ),
+    Mutation(
+        "who accepted in time reads what took the offer",
+        "services/enrolment/replies.py",
+        "    if reason is RefusalReason.NO_OFFER and place is not None:",
+        "    if False:",
+        (
+            "tests/enrolment/test_offers.py::test_who_accepted_before_something_took_the_offer_and_is_heard_after_that_reads_of_that",
+        ),
+    ),
+    Mutation(
+        "who confirmed in time reads what took the place",
+        "services/enrolment/replies.py",
+        "    if reason is RefusalReason.NO_PLACE and place is not None:",
+        "    if False:",
+        (
+            "tests/enrolment/test_offers.py::test_who_confirmed_before_something_took_the_place_and_is_heard_after_that_reads_of_that",
+        ),
+    ),
+)

@@ -1,0 +1,282 @@
+"""Mail to towns, trainers and the office."""
+
+from tests.mutation.mutation import Mutation
+
+MUTATIONS = (
+    Mutation(
+        "the evening before is dropped when it was rehearsed",
+        "services/notifications/kinds/roster.py",
+        " or at < self.rules.since:",
+        ":",
+        ("tests/notifications/test_going_live.py::test_an_evening_that_was_rehearsed_is_not_mailed_about",),
+    ),
+    Mutation(
+        "an address that is held back is told once",
+        "services/notifications/kinds/bounced.py",
+        " or (told is not None and told.content == its.event_id):",
+        ":",
+        ("tests/notifications/test_bounced.py::test_each_address_that_is_held_back_is_told_once",),
+    ),
+    Mutation(
+        "nobody is told of an address that is not held back any more",
+        "services/notifications/kinds/bounced.py",
+        "~_their.c.erased, ~is_another(SUPPRESSION.c.mailbox, mailbox_of(_their))",
+        "~_their.c.erased",
+        ("tests/notifications/test_bounced.py::test_another_address_or_an_erasure_ends_it",),
+    ),
+    Mutation(
+        "whose address it is gets no mail about it",
+        "services/notifications/kinds/bounced.py",
+        " or not self.coordinates or self.is_oneself:",
+        " or not self.coordinates:",
+        ("tests/notifications/test_bounced.py::test_nobody_is_told_of_what_is_not_theirs_to_mend",),
+    ),
+    Mutation(
+        "a digest a week",
+        "services/notifications/kinds/digest.py",
+        " or (told is not None and told.content == self.week):",
+        ":",
+        ("tests/notifications/test_digest.py::test_once_a_week_also_if_something_else_stands_open_by_then",),
+    ),
+    Mutation(
+        "a digest is planned once a week",
+        "services/notifications/kinds/digest.py",
+        "    differs=sa.and_(_is_now, TOLD.c.content.is_distinct_from(WEEK.c.week)),",
+        "    differs=_is_now,",
+        ("tests/notifications/test_digest.py::test_it_reaches_the_office_once_in_its_week_also_after_a_restart",),
+    ),
+    Mutation(
+        "a digest that could not leave on its day is dropped",
+        "services/notifications/kinds/digest.py",
+        "        if window is None or not window[0] <= now < window[1] or",
+        "        if window is None or not window[0] <= now or",
+        ("tests/notifications/test_digest.py::test_it_leaves_on_its_day_from_its_hour_until_midnight",),
+    ),
+    Mutation(
+        "free places are what enrolment says of this statement",
+        "services/notifications/kinds/figures.py",
+        "    .outerjoin(SETTLED, sessions.IS_SETTLED)",
+        "    .outerjoin(SETTLED, SETTLED.c.session_id == SESSION.c.session_id)",
+        (
+            "tests/notifications/test_digest.py::test_how_many_places_are_free_only_enrolment_says_and_of_this_statement",
+        ),
+    ),
+    Mutation(
+        "a place beside the room takes none of it",
+        "services/notifications/kinds/figures.py",
+        "max(seats - (taken + offered - extra), 0)",
+        "max(seats - (taken + offered), 0)",
+        ("tests/notifications/test_digest.py::test_how_the_places_of_coming_sessions_stand",),
+    ),
+    Mutation(
+        "another address has not come back",
+        "services/notifications/kinds/figures.py",
+        "~CONTACT.c.erased, ~is_another(SUPPRESSION.c.mailbox, MAILBOX)),",
+        "~CONTACT.c.erased),",
+        ("tests/notifications/test_digest.py::test_addresses_that_mail_came_back_from_as_long_as_there_is_no_other",),
+    ),
+    Mutation(
+        "a mail in doubt that something else followed is in no digest",
+        "services/notifications/kinds/figures.py",
+        "    .join(TOLD, sa.and_(*_stands_for, TOLD.c.notice_id == NOTICE.c.notice_id))",
+        "    .join(TOLD, sa.and_(*_stands_for))",
+        (
+            "tests/notifications/test_digest.py::test_mails_that_failed_or_are_in_doubt_are_counted_until_something_else_is_true",
+        ),
+    ),
+    Mutation(
+        "whoever has filled in the test before a session is not asked for it",
+        "services/notifications/kinds/filling.py",
+        "    return task is not None and not is_done and now < task.until",
+        "    return task is not None and now < task.until",
+        ("tests/notifications/test_tasks.py::test_the_mail_about_a_place_asks_for_the_test_unless_it_is_done_or_over",),
+    ),
+    Mutation(
+        "what was filled in under an id that went into another counts",
+        "services/notifications/kinds/filling.py",
+        "        sa.or_(is_theirs(person_id), under_a_former_id),",
+        "        is_theirs(person_id),",
+        ("tests/notifications/test_tasks.py::test_what_somebody_filled_in_under_an_id_that_went_into_theirs_counts",),
+    ),
+    Mutation(
+        "one reminder for all that is open",
+        "services/notifications/kinds/unfilled.py",
+        " and not filling.is_named(task, told.content):",
+        ":",
+        (
+            "tests/notifications/test_tasks.py::test_one_reminder_follows_when_the_first_comes_near_and_names_all_that_is_open",
+        ),
+    ),
+    Mutation(
+        "whoever trains no longer is told that",
+        "services/notifications/kinds/trainers.py",
+        "sa.and_(is_named(_person, SESSION, TRAINER), SESSION.c.state == SCHEDULED)",
+        "SESSION.c.state == SCHEDULED",
+        (
+            "tests/notifications/test_training.py::test_who_is_replaced_is_told_so_and_who_comes_instead_gets_the_training",
+        ),
+    ),
+    Mutation(
+        "an open list says nothing of who was missed",
+        "services/notifications/kinds/missed.py",
+        "not self.lists_are_closed or ",
+        "",
+        ("tests/notifications/test_certificate.py::test_a_list_that_is_open_again_takes_nothing_back_yet",),
+    ),
+    Mutation(
+        "the lists that count are those of this session",
+        "services/notifications/kinds/missed.py",
+        "    .correlate(SESSION, _meeting)",
+        "",
+        (
+            "tests/notifications/test_missed.py::test_the_lists_are_closed_if_that_of_each_day_of_this_session_is",
+            "tests/notifications/test_concern.py::test_no_kind_is_forgotten_that_a_fact_concerns",
+        ),
+    ),
+    Mutation(
+        "nobody is thanked before a certificate would have been heard of",
+        "services/notifications/kinds/missed.py",
+        " if self.came and self.lists_are_quiet else None",
+        " if self.came else None",
+        (
+            "tests/notifications/test_certificate.py::test_nobody_is_thanked_before_it_is_known_whether_a_certificate_thanks_them",
+        ),
+    ),
+    Mutation(
+        "who is told that they were there is not thanked on top of it",
+        "services/notifications/kinds/missed.py",
+        "(MISSED_CORRECTED, self._says(CAME, session, MISSED_CORRECTED), because=CAME)",
+        "(MISSED_CORRECTED, self._says(None, session, MISSED_CORRECTED), because=CAME)",
+        ("tests/notifications/test_certificate.py::test_missed_and_then_present_is_not_thanked_on_top_of_it",),
+    ),
+    Mutation(
+        "who is told of a certificate is not missed as well",
+        "services/notifications/kinds/missed.py",
+        "        if is_told or not is_now or",
+        "        if not is_now or",
+        (
+            "tests/notifications/test_certificate.py::test_thanked_and_then_absent_hears_that_the_certificate_is_revoked_and_no_more",
+        ),
+    ),
+    Mutation(
+        "thanks that came back are said again",
+        "services/notifications/kinds/missed.py",
+        " or (told.content == OVERTAKEN and was_thanks(told))",
+        "",
+        ("tests/notifications/test_certificate.py::test_thanks_that_came_back_are_said_again_and_put_nothing_right",),
+    ),
+    Mutation(
+        "only whoever coordinates a town today is called",
+        "services/notifications/kinds/call.py",
+        "        if session is None or not self.coordinates:",
+        "        if session is None:",
+        (
+            "tests/notifications/test_towns.py::test_whoever_coordinates_a_town_that_is_called_is_told_how_many_may_come_and_until_when",
+        ),
+    ),
+    Mutation(
+        "an answered town is not reminded",
+        "services/notifications/kinds/unanswered.py",
+        "or self.is_answered or",
+        "or",
+        (
+            "tests/notifications/test_towns.py::test_an_answered_town_one_just_called_or_one_not_told_of_the_call_as_it_is_is_not_reminded",
+        ),
+    ),
+    Mutation(
+        "whoever has something in the session hears of no nomination in vain",
+        "services/notifications/kinds/nominated.py",
+        "not is_mailed(its.reason) or _has_something(place):",
+        "not is_mailed(its.reason):",
+        ("tests/notifications/test_towns.py::test_who_came_in_or_has_something_hears_of_that_and_of_no_nomination",),
+    ),
+    Mutation(
+        "a mail to a coordinator is found under a former id, to be closed",
+        "services/notifications/kinds/coordinators.py",
+        "    return sa.select(both).distinct().subquery(name)\n",
+        "    its = memberships('its_former')\n    return sa.select(its.c.person_id, its.c.city_id).distinct().subquery(name)\n",
+        (
+            "tests/notifications/test_towns.py::test_a_mail_that_was_planned_for_an_id_that_is_somebody_else_by_now_is_nobodys",
+        ),
+    ),
+    Mutation(
+        "a call that others told of ends for them, too",
+        "services/notifications/kinds/call.py",
+        "        believed = self.believed(told)\n",
+        "        believed = told or TOLD_NOTHING\n",
+        (
+            "tests/notifications/test_towns.py::test_a_call_that_others_told_of_ends_for_them_too",
+            "tests/notifications/test_towns.py::test_who_was_called_at_go_live_was_told_by_others_and_hears_of_what_changes_since",
+        ),
+    ),
+    Mutation(
+        "whoever turned out to be a trainer trains",
+        "services/notifications/kinds/trainers.py",
+        "    human = sa.func.coalesce(survivor.c.into_id, named.c.value)\n",
+        "    human = named.c.value\n",
+        (
+            "tests/notifications/test_training.py::test_whoever_turned_out_to_be_a_trainer_is_told_of_their_training_and_of_its_end",
+            "tests/notifications/test_training.py::test_who_trained_it_at_go_live_under_another_id_was_told_by_others",
+        ),
+    ),
+    Mutation(
+        "what was said of a decision day says nothing of another one",
+        "services/notifications/kinds/risk.py",
+        "        if session.decides_at is not None and risk.decided_at < session.decides_at:\n",
+        "        if False and session.decides_at is not None:\n",
+        ("tests/notifications/test_risk.py::test_where_there_is_nothing_to_decide_the_office_is_told_of_no_risk",),
+    ),
+    Mutation(
+        "the digest names no session at risk of a decision day that was put off",
+        "services/notifications/kinds/figures.py",
+        "    .where(_takes_place, IS_OF_ITS_DAY),\n",
+        "    .where(_takes_place),\n",
+        (
+            "tests/notifications/test_digest.py::test_offers_calls_and_sessions_at_risk_are_counted_as_long_as_something_can_be_done",
+        ),
+    ),
+    Mutation(
+        "a merge is news to whoever stays",
+        "services/notifications/kinds/coordinators.py",
+        ".join(PERSON, PERSON.c.person_id == also.c.person_id)",
+        ".join(PERSON, PERSON.c.person_id == recipient)",
+        ("tests/notifications/test_towns.py::test_a_merge_is_news_to_whoever_stays",),
+    ),
+    Mutation(
+        "a risk is of its day by the clock of whoever decided it",
+        "services/notifications/kinds/risk.py",
+        "risk.decided_at < session.decides_at",
+        "risk.heard_at < session.decides_at",
+        ("tests/notifications/test_risk.py::test_it_is_of_its_day_by_the_clock_of_whoever_decided_it",),
+    ),
+    Mutation(
+        "that there are more of a figure is said of more than are named",
+        "services/notifications/kinds/figures.py",
+        "return len(self.things) > MOST_OPEN",
+        "return len(self.things) >= MOST_OPEN",
+        ("tests/notifications/test_digest.py::test_of_many_some_are_named_and_that_there_are_more_is_said_of_more",),
+    ),
+    Mutation(
+        "a team is named in the order of the alphabet",
+        "services/notifications/kinds/coordinators.py",
+        "people = sorted(found or (), key=lambda one: by_name(one[0], one[1], str(one[2])))",
+        "people = found or ()",
+        (
+            "tests/notifications/test_towns.py::test_a_team_is_named_in_the_order_of_the_alphabet_and_two_of_one_name_are_two",
+        ),
+    ),
+    Mutation(
+        "an answer to a nomination that a former id was told is not told again",
+        "services/notifications/kinds/nominated.py",
+        "not self.is_for_them or ",
+        "",
+        ("tests/notifications/test_whoever.py::test_it_is_not_told_again_to_whom_it_was_told_before",),
+    ),
+    Mutation(
+        "who came to a town after go-live was told of its calls by nobody",
+        "services/notifications/kinds/call.py",
+        ", COORDINATED_AT_GO_LIVE)",
+        ")",
+        ("tests/notifications/test_towns.py::test_who_came_to_the_town_after_go_live_was_told_of_its_call_by_nobody",),
+    ),
+)
