@@ -98,7 +98,7 @@ BY_SERVICE: Mapping[str, tuple[Kind, ...]] = {
         Kind("waiting for a text", _notices("waiting_for_text"), "what the office wrote was lost with a database: whoever wrote it sends it again under the same `Idempotency-Key`"),
         Kind("waiting for enrolment", _notices("waiting_for_enrolment"), "enrolment has not been heard about the session's newest statement"),
         Kind("waiting for another mail", _notices("waiting_for_another_mail"), "what another mail about the same training says goes first"),
-        Kind("told by others", _notices("told_by_others"), "places, offers, waiting, trainings and calls from before go-live: not mailed unless something changes"),
+        Kind("told by others", _notices("told_by_others"), "places, offers, waiting, trainings and calls from before go-live: not mailed unless something changes; a call is told to whoever has come to coordinate the town since"),
     ),
 }  # fmt: skip
 

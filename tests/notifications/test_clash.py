@@ -45,6 +45,8 @@ from tests.notifications.office import Office, write_rows
 from tests.notifications.office import settled as settled_notices
 from tests.notifications.test_kinds import judged
 
+pytestmark = pytest.mark.long
+
 A, B = "session-1", "session-2"
 BEGUN = meeting("2026-11-20T08:00", "2026-11-20T15:00")
 """An hour ago."""

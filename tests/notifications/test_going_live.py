@@ -56,6 +56,8 @@ from tests.notifications.building import (
 from tests.notifications.office import SERVICE, Office, write_rows
 from tests.notifications.office import settled as settled_notices
 
+pytestmark = pytest.mark.long
+
 ABOUT = "place/session-1"
 REHEARSED = notice(said=content(), state=NoticeState.REHEARSED, decided_at=BEFORE)
 MOVED = session(TUESDAY, version=2, event_id="event-2", heard_at=NOW)

@@ -42,6 +42,8 @@ from tests.notifications.mails import LETTER, RENDERER, ZANETA, body, brief_mail
 from tests.notifications.office import Office
 from tests.notifications.office import settled as settled_notices
 
+pytestmark = pytest.mark.long
+
 RULES = Rules(LONG_AGO, reminder_hour=15)
 EVENING = dt.datetime(2026, 11, 22, 14, 0, tzinfo=dt.UTC)
 """Three in the afternoon before Monday, in Warsaw."""
