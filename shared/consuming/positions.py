@@ -51,6 +51,10 @@ class Positions:
     def __contains__(self, partition: Partition) -> bool:
         return partition in self._positions
 
+    def partitions(self) -> frozenset[Partition]:
+        """Those that have one."""
+        return frozenset(self._positions)
+
     def set(self, partition: Partition, mark: Watermark | None) -> int:
         """Positions at the watermark and returns the offset to seek to."""
         if mark is None or mark.last_offset is None or mark.last_print is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,6 +18,7 @@ from shared.books.holding import HELD_TOO_LONG
 from shared.books.recovery import RECONCILE
 from shared.books.watermark import is_heard
 from shared.deciding.transaction import Decider
+from shared.events.streams import Partition
 from shared.faults import Fault, classify
 from shared.kafka.observer import Observer
 from shared.postgres.database import rows_as
@@ -64,7 +65,9 @@ class DueLoop:
         may_decide: asyncio.Event,
         poll_seconds: float,
         batch: int,
+        partitions: Callable[[], frozenset[Partition]] = frozenset,
     ) -> None:
+        """`partitions`: which ones this process hears just now."""
         self._engine = engine
         self._service = service
         self._decider = decider
@@ -73,13 +76,15 @@ class DueLoop:
         self._poll_seconds = poll_seconds
         self._batch = batch
         self._backoff = Backoff(0.5, 30)
-        self._failed: dict[tuple[str, str], dt.datetime] = {}
+        self._failed: dict[Due, dt.datetime] = {}
         """Moments that our own code failed on, or that stay, and when they are tried again."""
         self._decided: frozenset[Due] = frozenset()
         """By the last round."""
-        self._started_at: dt.datetime | None = None
+        self._partitions = partitions
+        self._heard_here: frozenset[Partition] = frozenset()
+        self._looks_since: dt.datetime | None = None
         self._looked_up_to: str | None = ""
-        """Up to which subject all that was held when we started has been looked at; None: all of it."""
+        """Up to which subject all that is held has been looked at, since we started or a partition came to us; None: all of it."""
 
     async def run(self) -> None:
         """Runs until cancelled; every fault is retried with back-off."""
@@ -101,22 +106,25 @@ class DueLoop:
         """Decides what is due and may be decided. Returns how many moments."""
         wanted: dict[str, Any] = {"now": now, "most": self._batch + len(self._failed)}
         next_ = _NEXT
+        before, self._heard_here = self._heard_here, self._partitions()
+        if (
+            self._heard_here - before
+        ):  # An older release may have heard there what a request waited for that it could not read.
+            self._looked_up_to, self._looks_since = "", None
         if self._looked_up_to is not None:
-            self._started_at = self._started_at or now
-            next_, wanted = (
-                _NEXT_AT_FIRST,
-                wanted | {"started_at": self._started_at, "looked_up_to": self._looked_up_to},
-            )
+            self._looks_since = self._looks_since or now
+            next_ = _NEXT_AT_FIRST
+            wanted |= {"started_at": self._looks_since, "looked_up_to": self._looked_up_to}
         async with self._engine.connect() as connection:
             moments = rows_as(Due, await connection.execute(next_, wanted))
         if not any(one.kind == RECONCILE for one in moments) and len(moments) < wanted["most"]:
             self._looked_up_to = None
         for one in self._decided.intersection(moments):  # Of a held request that only a newer release can read.
-            if (one.kind, one.subject) not in self._failed:
+            if one not in self._failed:
                 log.warning("a moment stays after it was decided", kind=one.kind, subject=one.subject)
-                self._failed[one.kind, one.subject] = now + FAILED_AGAIN_AFTER
-        self._failed = {key: again for key, again in self._failed.items() if again > now}
-        moments = [one for one in moments if (one.kind, one.subject) not in self._failed]
+                self._failed[one] = now + FAILED_AGAIN_AFTER
+        self._failed = {one: again for one, again in self._failed.items() if again > now}
+        moments = [one for one in moments if one not in self._failed]
         telemetry.DUE_AGE.labels(self._service.name).set((now - moments[0].at).total_seconds() if moments else 0)
         ready = await self._ready(moments)
         if ready:
@@ -141,7 +149,7 @@ class DueLoop:
                     if classify(culprit) is Fault.TRANSIENT:
                         raise
                     log.exception("due moment failed", kind=moment.kind, subject=moment.subject)
-                    self._failed[moment.kind, moment.subject] = self._service.clock() + FAILED_AGAIN_AFTER
+                    self._failed[moment] = self._service.clock() + FAILED_AGAIN_AFTER
 
     async def _ready(self, moments: Sequence[Due]) -> Sequence[Due]:
         """All of them, if what they read has been heard past the last of them; else the oldest alone, if that may be decided."""

@@ -94,6 +94,10 @@ class _Sending:
     is_late: bool = False
 
 
+class _AnotherProducer(Exception):
+    """This one may count otherwise than the broker, or is waited for in vain; the lock stays, and what was not acknowledged is sent again."""
+
+
 class Relay:
     """Carries the outbox to Kafka for as long as it holds the lock."""
 
@@ -163,7 +167,6 @@ class Relay:
     async def _lead(self) -> None:
         async with self._engine.connect() as raw:
             connection = await raw.execution_options(isolation_level="AUTOCOMMIT")
-            producer: AIOKafkaProducer | None = None
             self._sent, self._under_way = [], {}
             try:
                 # A process that is stopped, or a machine that sleeps, must not keep the lock from those that are awake: whether it stands
@@ -173,39 +176,66 @@ class Relay:
                     await connection.execute(sa.select(sa.func.set_config(limit, silent_ms, False)))
                 while not (await connection.execute(sa.select(sa.func.pg_try_advisory_lock(LOCK_KEY)))).scalar_one():
                     await asyncio.sleep(self._poll_seconds)
-                producer = AIOKafkaProducer(
-                    **self._connection,
-                    enable_idempotence=True,
-                    acks="all",
-                    linger_ms=0,  # What is said together is sent together; waiting for more would only add latency.
-                    max_batch_size=256 * 1024,
-                    max_request_size=RECORD_LIMIT_BYTES,
-                    request_timeout_ms=10_000,
-                )
-                async with asyncio.timeout(self._timeout_seconds):
-                    await producer.start()
-                await self._settle(connection)
-                self.leading = True
                 while True:
-                    self._woken.clear()
-                    sent = await self._round(connection, producer)
-                    if sent == 0 and not self._under_way and await recovery.is_heard_again(connection):
-                        await self._settle(connection)
-                    elif sent < self._batch:  # Who stages more wakes us; the slow poll finds what others staged.
-                        await self._wait(connection)
-                    if time.monotonic() >= self._forget_at or len(self._sent) >= self._batch:
-                        await self._forget(connection)
-                    self._backoff.worked()
+                    try:
+                        await self._carry(connection)
+                    except _AnotherProducer as error:
+                        telemetry.FAULTS.labels(self._service, "relay").inc()
+                        self._backoff.failed(error, where="relay")
+                    await awaited(self._backoff.wait(), connection, every_seconds=self._timeout_seconds)
             finally:
-                # First the producer, which may still flush; then the lock, which a pooled connection would keep for ever.
-                for one in self._under_way.values():
-                    one.task.cancel()
+                # A pooled connection would keep the lock for ever.
                 try:
-                    if producer is not None:
-                        await ended(producer)
                     await self._forget_at_last(connection)
                 finally:
                     await raw.invalidate()
+
+    async def _carry(self, connection: AsyncConnection) -> None:
+        """Sends by one producer for as long as it may count as the broker does. Raises _AnotherProducer, or what else goes wrong."""
+        producer = AIOKafkaProducer(
+            **self._connection,
+            enable_idempotence=True,
+            acks="all",
+            linger_ms=0,  # What is said together is sent together; waiting for more would only add latency.
+            max_batch_size=256 * 1024,
+            max_request_size=RECORD_LIMIT_BYTES,
+            request_timeout_ms=10_000,
+        )
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                await producer.start()
+            if (
+                not self.leading
+            ):  # Else what one of our streams does not answer would keep all others waiting for its end.
+                await self._settle(connection)
+            self.leading = True
+            while True:
+                self._woken.clear()
+                sent = await self._round(connection, producer)
+                if (
+                    sent == 0
+                    and all(one.is_late for one in self._under_way.values())
+                    and await recovery.is_heard_again(connection)
+                ):
+                    if self._under_way:
+                        raise _AnotherProducer("nothing may be under way when it is seen what our own streams lack")
+                    await self._settle(connection)
+                elif sent < self._batch:  # Who stages more wakes us; the slow poll finds what others staged.
+                    await self._wait(connection)
+                if time.monotonic() >= self._forget_at or len(self._sent) >= self._batch:
+                    await self._forget(connection)
+                self._backoff.worked()
+        finally:
+            await self._end(producer)
+
+    async def _end(self, producer: AIOKafkaProducer) -> None:
+        """Ends the producer, which may still flush: what is acknowledged meanwhile is not sent again."""
+        await ended(producer)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.1):  # What is not answered then is cancelled.
+                await asyncio.gather(*(one.task for one in self._under_way.values()), return_exceptions=True)
+        for stream in list(self._under_way):
+            self._noted(stream)
 
     async def _settle(self, connection: AsyncConnection) -> None:
         """Nothing of ours is under way now: what our own streams do not hold once they are heard was never said, or is lost."""
@@ -267,24 +297,11 @@ class Relay:
         A stream that took nothing is left alone if Kafka said so, or if another one took something meanwhile. Raises what went wrong if the
         producer may count otherwise than the broker since, or if nothing at all is taken: then another one goes on.
         """
-        if not self._sent:
-            self._forget_at = time.monotonic() + FORGET_SECONDS
-        problems: dict[str, tuple[_Sending, BaseException]] = {}
+        problems = {}
         for stream in [name for name, one in self._under_way.items() if one.task.done()]:
-            sending = self._under_way.pop(stream)
-            results = sending.task.result()
-            failed = {one.partition for one, result in results if isinstance(result, BaseException)}
-            for one, result in results:
-                if one.partition not in failed:
-                    self._sent += one.positions
-                    self._took_at[stream] = time.monotonic()
-                    self._note_clock(sending, result)
-                elif isinstance(result, BaseException) and not (
-                    stream in problems and isinstance(result, _WITHOUT_HARM)
-                ):
-                    problems[stream] = sending, result
-            if not failed:
-                self._away.pop(stream, None)
+            sending = self._under_way[stream]
+            if error := self._noted(stream):
+                problems[stream] = sending, error
         for stream, (sending, error) in problems.items():
             if isinstance(error, _OF_A_STREAM) or self._others_go_on(stream, sending):
                 self._leave_alone(stream, error)
@@ -292,12 +309,31 @@ class Relay:
             if sending.is_late or time.monotonic() < sending.begun_at + self._timeout_seconds:
                 continue
             if not self._others_go_on(stream, sending):
-                raise TimeoutError(f"{stream} took nothing in time, and no other stream did")
+                raise _AnotherProducer(f"{stream} took nothing in time, and no other stream did")
             sending.is_late = True  # The producer goes on trying by itself.
             log.warning("a stream takes nothing", stream=stream, for_seconds=self._timeout_seconds)
-        for _, error in problems.values():
+        for stream, (_, error) in problems.items():
             if not isinstance(error, _WITHOUT_HARM):
-                raise error
+                raise _AnotherProducer(f"{stream}: {told(error)}") from error
+
+    def _noted(self, stream: str) -> BaseException | None:
+        """Takes note of what Kafka acknowledged of a stream of which nothing is under way any more. Returns the worst of why something was not:
+        what comes without harm counts only where there is nothing else."""
+        sending = self._under_way.pop(stream)
+        if not sending.task.done() or sending.task.cancelled():
+            return None
+        if not self._sent:
+            self._forget_at = time.monotonic() + FORGET_SECONDS
+        results = sending.task.result()
+        failed = {one.partition: result for one, result in results if isinstance(result, BaseException)}
+        for one, result in results:
+            if one.partition not in failed:
+                self._sent += one.positions
+                self._took_at[stream] = time.monotonic()
+                self._note_clock(sending, result)
+        if not failed:
+            self._away.pop(stream, None)
+        return min(failed.values(), key=lambda error: isinstance(error, _WITHOUT_HARM), default=None)
 
     def _others_go_on(self, stream: str, sending: _Sending) -> bool:
         return any(at > sending.begun_at for name, at in self._took_at.items() if name != stream)

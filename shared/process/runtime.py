@@ -96,6 +96,7 @@ class Runtime:
             may_decide=self.may_decide,
             poll_seconds=settings.due_poll_seconds,
             batch=settings.due_batch,
+            partitions=lambda: frozenset(part for lane in self.lanes for part in lane.positions.partitions()),
         )
         self.lanes = self._lanes()
         self.health = Health(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import datetime as dt
+import itertools
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -126,9 +127,13 @@ async def test_nothing_else_is_heard_before_what_we_said_ourselves(world: Make) 
         await eventually(lambda: known(second, town), what="the town, after our own words")
 
 
-def relay(here: Any, *, timeout_seconds: float = 10) -> Relay:
+def relay(here: Any, *, timeout_seconds: float = 10, hears_once: bool = False) -> Relay:
+    """`hears_once`: whoever asks a second time whether our own streams are heard waits for ever, as for one without a leader."""
+    asked = itertools.count()
+
     async def own_heard() -> None:
-        return None
+        if hears_once and next(asked):
+            await asyncio.Event().wait()
 
     return Relay(
         here.engine,
@@ -220,7 +225,7 @@ async def test_what_is_said_on_a_stream_that_takes_nothing_waits_and_keeps_no_ot
             entry = Entry(f"newer-{number}", *about)
             await connection.execute(sa.insert(JOURNAL).values(**mapping(entry)))
             await connection.execute(sa.insert(OUTBOX).values(event_id=entry.event_id))
-    one = relay(here, timeout_seconds=60)
+    one = relay(here, timeout_seconds=60, hears_once=True)
     running = asyncio.create_task(one.run())
     try:
         for number, request in enumerate(asked, 1):

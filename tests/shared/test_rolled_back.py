@@ -16,10 +16,12 @@ from services.enrolment import listing, reading
 from services.enrolment.app import SERVICE
 from services.enrolment.pages import reading as page_of
 from services.enrolment.tables import PLACE
+from shared.books.holding import count_overdue
 from shared.contracts import EVENTS
 from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
 from shared.deciding.due import DueLoop
 from shared.deciding.transaction import Decider
+from shared.events.streams import Partition
 from shared.postgres.tables import HELD
 from shared.service import utc_now
 from shared.testing import decoded, heard
@@ -50,12 +52,12 @@ def known(*messages: Any) -> list[Any]:
     return [decoded(one, at=utc_now()) for one in messages]
 
 
-def due_loop(engine: AsyncEngine) -> DueLoop:
+def due_loop(engine: AsyncEngine, **more: Any) -> DueLoop:
     async def ends_at(*_: Any) -> dict[Any, int]:
         return {}
 
     observer: Any = SimpleNamespace(ends_at=ends_at)
-    how: dict[str, Any] = {"may_decide": decides(), "poll_seconds": 0.1, "batch": 10}
+    how: dict[str, Any] = {"may_decide": decides(), "poll_seconds": 0.1, "batch": 10, **more}
     return DueLoop(engine, SERVICE, Decider(engine, SERVICE), observer, **how)
 
 
@@ -95,12 +97,32 @@ async def test_what_cannot_be_read_waits_for_a_release_that_can_and_keeps_nobody
     assert await standing(engine) == {"anna": "enrolled", "ewa": "withdrawn"}
 
 
+async def test_what_an_older_release_hears_beside_a_newer_one_wakes_what_waited_once_its_partitions_come_to_that(
+    engine: AsyncEngine,
+) -> None:
+    heard_here: set[Partition] = {Partition("programme.cities", 0)}
+    newer = due_loop(engine, partitions=lambda: frozenset(heard_here))
+    await asked_by_both(engine, at=utc_now())
+    while await newer.round(utc_now()):
+        pass
+    with older_release():
+        for one in known(*programme("town", ["anna", "ewa"], "s")):
+            await Decider(engine, SERVICE).act([one])
+    assert await newer.round(utc_now()) == 0
+    assert await held(engine) == [WithdrawalRequested.type_name()]
+    heard_here.add(Partition("programme.cities", 1))
+    assert await newer.round(utc_now()) == 1
+    assert await held(engine) == []
+
+
 async def test_what_cannot_be_read_is_no_moment_that_is_due_again_and_again(engine: AsyncEngine) -> None:
     await asked_by_both(engine, at=utc_now() - LONG_AGO)
     with older_release():
         loop = due_loop(engine)
         rounds = [await loop.round(utc_now()) for _ in range(4)]
         assert rounds[-1] == 0
+        async with engine.connect() as connection:
+            assert await count_overdue(connection, utc_now()) == 0  # No stream is behind: it waits for another release.
         assert await held(engine) == [WithdrawalRequested.type_name()]
     await due_loop(engine).round(utc_now())
     assert await held(engine) == []

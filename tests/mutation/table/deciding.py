@@ -32,6 +32,31 @@ MUTATIONS = (
         ("tests/faults/test_one_at_a_time.py::test_a_due_moment_waits_until_everything_said_before_it_has_been_heard",),
     ),
     Mutation(
+        "what is held is looked at anew when a partition comes to us",
+        "shared/deciding/due.py",
+        "        if self._heard_here - before:",
+        "        if False:",
+        (
+            "tests/shared/test_rolled_back.py::test_what_an_older_release_hears_beside_a_newer_one_wakes_what_waited_once_its_partitions_come_to_that",
+        ),
+    ),
+    Mutation(
+        "what only a newer release can read is no moment that is overdue",
+        "shared/books/holding.py",
+        'any_of(HELD.c.type, "known")',
+        'any_of(HELD.c.type, "known") | sa.true()',
+        ("tests/shared/test_rolled_back.py",),
+    ),
+    Mutation(
+        "another producer waits for no stream that is not answered",
+        "shared/outbox/relay.py",
+        "            if not self.leading:",
+        "            if True:",
+        (
+            "tests/faults/test_one_at_a_time.py::test_what_is_said_on_a_stream_that_takes_nothing_waits_and_keeps_no_other_one_waiting",
+        ),
+    ),
+    Mutation(
         "what is held is looked at when a release starts",
         "shared/deciding/due.py",
         '        self._looked_up_to: str | None = ""\n',
