@@ -21,7 +21,7 @@ from shared.contracts.enrolment import CallEnd, NominationAnswered, NominationsC
 from shared.testing import body_of
 from tests.campaigns import SHARE, Share, cases
 from tests.notifications.machine import ENROLMENT, STATES, Mails, World, days, people
-from tests.notifications.witness import TOWN, Call
+from tests.notifications.witness import TOWN, Call, Certificate
 
 pytestmark = pytest.mark.long
 
@@ -89,8 +89,8 @@ class Everything(Mails):
     def is_certified(self, person: str, is_revoked: bool) -> None:
         """For the first time, anew, or no longer."""
         issued = self.numbers_issued.setdefault(person, [])
-        valid, serial = self.witness.certificates.get(person), next(self.numbers)
-        number = f"RC-2026-{serial:04}"
+        newest, number = self.witness.certificates.get(person), f"RC-2026-{next(self.numbers):04}"
+        valid = newest.number if newest is not None and newest.is_valid else None
         is_revoked = is_revoked and valid is not None
         if valid is not None:
             reason = CertificateEnds.NOT_EARNED if is_revoked else CertificateEnds.CORRECTED
@@ -100,7 +100,9 @@ class Everything(Mails):
         if not is_revoked:
             self._certifies(CertificateIssued, person, number, supersedes=issued[-1] if issued else None)
             issued.append(number)
-        self.witness.certificates[person] = None if is_revoked else number
+        self.witness.certificates[person] = Certificate(
+            valid if is_revoked and valid is not None else number, not is_revoked
+        )
 
     def _certifies(self, model: type, person: str, number: str, **more: object) -> None:
         its = {"number": number, "series": "RC-2026", "serial": int(number.rpartition("-")[2])}

@@ -54,6 +54,14 @@ class Call:
 
 
 @dataclass(frozen=True)
+class Certificate:
+    """The newest of an id; numbers grow."""
+
+    number: str
+    is_valid: bool
+
+
+@dataclass(frozen=True)
 class Says:
     """What a mail says, as its reader takes it."""
 
@@ -111,8 +119,8 @@ class Witness:
     call: Call | None = None
     others_called: tuple[str | None, dt.datetime, int] | None = None
     """On which day, until when and how many: of a call that was open when mail went live."""
-    certificates: dict[str, str | None] = field(default_factory=dict)
-    """Of each person the number of the one that is valid, if one is."""
+    certificates: dict[str, Certificate] = field(default_factory=dict)
+    """Of each id the newest."""
 
     # --- what may be told --------------------------------------------------------------------
 
@@ -176,7 +184,11 @@ class Witness:
 
     def _told_before(self, person: str, about: str) -> list[Mail]:
         """Mails about it to them under another id."""
-        return [one for one in self.inbox if one.says.about == about and one.person != person]
+        return [
+            one
+            for one in self.inbox
+            if one.says.about == about and one.person != person and self.human(one.person) == person
+        ]
 
     def are_one(self, person: str, into: str) -> None:
         self.became[person] = into
@@ -188,8 +200,14 @@ class Witness:
         is_its = now.isoweekday() == 1 and 7 <= now.hour < 23
         return f"digest/{now:%G-W%V}" if is_its else None
 
+    def valid_certificate(self, person: str) -> str | None:
+        """The number of the newest under any of their ids, if it is valid. It stays with the id that it was issued to."""
+        theirs = [one for id_, one in self.certificates.items() if self.human(id_) == person]
+        newest = max(theirs, key=lambda one: one.number, default=None)
+        return newest.number if newest is not None and newest.is_valid else None
+
     def _why_not_certified(self, person: str, says: Says) -> str | None:
-        valid = self.certificates.get(person)
+        valid = self.valid_certificate(person)
         if says.letter == "certificate_revoked":
             return f"{valid} is valid" if valid is not None else None
         return f"{valid} is the one that is valid" if says.which != valid else None
@@ -290,12 +308,13 @@ class Witness:
         return found
 
     def _untold_of_certificates(self, person: str) -> list[str]:
-        number, told = self.certificates.get(person), self._last(person, "certificate/s1")
+        about, number = "certificate/s1", self.valid_certificate(person)
+        told = self._last(person, about) or next(iter(reversed(self._told_before(person, about))), None)
         if number is None:
             knows = told is None or told.says.is_an_end
         else:
             knows = told is not None and told.says.which == number and not told.says.is_an_end
-        return [] if knows else ["certificate/s1"]
+        return [] if knows else [about]
 
     def _untold_of_calls(self, person: str, now: dt.datetime) -> list[str]:
         call, about = self.call, f"call/s1/{TOWN}"
@@ -321,7 +340,8 @@ class Witness:
             if place.state in its and self.day is not None and not self.is_cancelled:
                 says = Says(f"{subjects[place.state]}/s1", its[place.state], self.day, place.until)
                 self.inbox.append(Mail(person, says, self.addresses.get(person, ""), "<by-others@x>", place.life))
-        for person, number in self.certificates.items():
+        for person in self.certificates:
+            number = self.valid_certificate(person)
             if number is not None:
                 says = Says("certificate/s1", "certificate", self.day, None, number)
                 self.inbox.append(Mail(person, says, self.addresses.get(person, ""), "<by-others@x>", 0))
