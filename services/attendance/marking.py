@@ -51,9 +51,9 @@ def decide_mark(
     looked_at = working[Record].get(body.session_id, body.meeting_id, body.walk_in or body.person_id)
     if body.seen is not None and body.seen != (looked_at.tag if looked_at else "0"):
         return Refused(Reason.CHANGED_SINCE, f"{_as_it_stands(looked_at)}, and {body.seen} was seen")
+    meeting = meeting or meeting_once(working, session, body.meeting_id)
     if body.walk_in is not None:
         return _link(working, heard, session, meeting, closed, looked_at, rules)
-    meeting = meeting or meeting_once(working, session, body.meeting_id)
     if wrong := _wrong_time(heard, meeting, rules):
         return Refused(Reason.IMPLAUSIBLE_TIME, wrong)
     return _mark(working, heard, session, meeting, closed, looked_at, rules)
@@ -118,7 +118,8 @@ def _mark(
         if but := counted_elsewhere(working, session, body.person_id, seen_at=seen, is_stated=is_stated):
             times = {name: how[name] for name in ("arrived_at", "left_at")}
             how["minutes"] = minutes_of(meeting, **times, stated=stated, but=but)
-    is_trainer = trained(working, session, meeting, body.person_id, at=seen_at(heard))
+    came_at: dt.datetime = min(how["scanned_at"], seen_at(heard))  # Who says it later says since when they were there.
+    is_trainer = trained(working, session, meeting, body.person_id, at=came_at)
     role = role_of(record, trains=is_trainer, with_place=with_place, said=_role_said(body))
     if _is_so(record, state, how, role, meeting, rules):
         assert record is not None
@@ -161,7 +162,8 @@ def _link(
     with_place, city_id = _place_of(working, body.session_id, body.person_id, closed, rules)
     fields = {name: getattr(walk_in, name) for name in CARRIED} | asked
     fields |= {"with_place": with_place, "city_id": city_id, "linked_from": walk_in.person_id}
-    is_trainer = trained(working, session, meeting, body.person_id, at=seen_at(heard))
+    came_at = walk_in.scanned_at or walk_in.decided_at
+    is_trainer = trained(working, session, meeting, body.person_id, at=came_at)
     fields |= {
         "received_at": walk_in.received_at,
         "role": role_of(walk_in, trains=is_trainer, with_place=with_place),

@@ -9,7 +9,7 @@ what a merge is, and the history of both says how that came about.
 from __future__ import annotations
 
 from services.attendance.humans import place_of, trained
-from services.attendance.lists import ListRules, closed_list
+from services.attendance.lists import ListRules, closed_list, meeting_once
 from services.attendance.outcomes import is_ours
 from services.attendance.scanning import role_of
 from services.attendance.state import Record, Session
@@ -54,10 +54,10 @@ def _of_survivor(working: Working, record: Record, theirs: Record | None, into: 
 
 
 def _role_of(working: Working, record: Record, into: str, with_place: bool) -> Role:
-    session = working[Session].get(record.session_id)
-    meeting = session.meeting(record.meeting_id) if session is not None else None
-    seen_at = record.scanned_at or record.decided_at
-    is_trainer = session is not None and trained(working, session, meeting, into, at=seen_at)
+    session, is_trainer = working[Session].get(record.session_id), False
+    if session is not None:
+        meeting = session.meeting(record.meeting_id) or meeting_once(working, session, record.meeting_id)
+        is_trainer = trained(working, session, meeting, into, at=record.scanned_at or record.decided_at)
     return role_of(record, trains=is_trainer, with_place=with_place)
 
 

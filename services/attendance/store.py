@@ -459,6 +459,8 @@ def _spoken_of_since(working: Working, inputs: Inputs, touched: set[str]) -> set
     for one in (*asked, *map(request_of, working[Held])):
         if not isinstance(one.body, AboutSomebody) or one.body.session_id not in touched:
             continue  # What is held under the id of one of these may be about another session.
+        if not isinstance(one.body, CheckInScanned) and one.body.walk_in is not None:
+            found.add(one.body.session_id)  # Who that was is said at any time after they were seen.
         session = working[Session].get(one.body.session_id)
         meeting = session.meeting(one.body.meeting_id) if session else None
         if session and meeting and session.heard_at > min(seen_at(one), rules.scans_since(meeting)):

@@ -530,6 +530,64 @@ def test_a_trainer_who_is_replaced_during_the_day_was_seen_as_a_trainer_also_if_
     assert desk.mind[MeetingList].get(SESSION, "day-1").guests == 1  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize("list_is", ["open", "closed", "of a day that was dropped"])
+def test_a_walk_in_who_was_read_while_they_trained_came_as_a_trainer_also_if_it_is_said_later_who_that_was(
+    list_is: str,
+) -> None:
+    """Read in the morning, replaced at noon. Taken for a participant, they would have a certificate."""
+    desk = opened(scan("anna"), mark("walk-in-1", at=STARTS + 5 * MINUTE), trainers=("teresa",))
+    desk.hear(rescheduled(at=STARTS + 3 * HOUR, trainers=("ola",)))
+    known = mark("teresa", walk_in="walk-in-1", at=STARTS + 4 * HOUR)
+    if list_is != "open":
+        desk.pass_to(CLOSES)
+        known = correction("teresa", walk_in="walk-in-1", at=LATER + HOUR)
+    if list_is == "of a day that was dropped":
+        desk.hear(rescheduled(day("d-1"), at=LATER, trainers=("ola",)))
+
+    desk.hear(known)
+
+    assert (desk.record("teresa").state, desk.record("teresa").role) == (Presence.PRESENT, Role.TRAINER)
+    desk.pass_to(LATER + 2 * HOUR)
+    assert desk.mind[MeetingList].get(SESSION, "day-1").guests == 1  # type: ignore[union-attr]
+    assert len(desk.certificates) == 1  # Anna's.
+
+
+def test_a_walk_in_of_a_day_that_was_moved_to_a_later_one_is_who_they_are_said_to_be() -> None:
+    """Nothing has been said since the day as it is planned now drew near, and yet since they were seen."""
+    desk = opened(mark("walk-in-1"), trainers=("teresa",))
+    moved = day(days_later=7)
+    desk.hear(rescheduled(moved, at=DURING + HOUR, trainers=("ola",)))
+
+    desk.hear(mark("teresa", walk_in="walk-in-1", at=STARTS + 7 * DAY_LONG + HOUR))
+
+    assert desk.record("teresa").role is Role.TRAINER
+
+
+@pytest.mark.parametrize(
+    "said_later",
+    [mark("teresa", "late", arrived_at=STARTS + 5 * MINUTE, at=ENDS - HOUR), mark("teresa", at=ENDS + HOUR)],
+    ids=["since when", "all day"],
+)
+def test_a_trainer_who_was_replaced_came_as_a_trainer_if_they_came_before_that_whenever_it_is_marked(
+    said_later: Any,
+) -> None:
+    desk = opened(scan("anna"), trainers=("teresa",))
+    desk.hear(rescheduled(at=STARTS + 3 * HOUR, trainers=("ola",)), said_later)
+
+    assert desk.record("teresa").role is Role.TRAINER
+    desk.pass_to(CLOSES)
+    assert len(desk.certificates) == 1  # Anna's.
+
+
+def test_a_trainer_who_was_seen_before_the_day_began_and_replaced_before_it_did_was_seen_as_a_trainer() -> None:
+    desk = opened(trainers=("teresa",))
+    desk.hear(rescheduled(at=STARTS - 5 * MINUTE, trainers=("ola",)))
+
+    desk.hear(mark("teresa", made_at=STARTS - 10 * MINUTE, at=DURING))
+
+    assert desk.record("teresa").role is Role.TRAINER
+
+
 def test_who_is_named_for_the_second_day_came_to_the_first_as_whoever_they_were_also_on_a_list_that_is_open() -> None:
     desk = Desk()
     desk.hear(scheduled(*TWO_DAYS, trainers=("teresa",)), enrolled("anna"), scan("anna"))

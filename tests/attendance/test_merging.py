@@ -89,6 +89,19 @@ def test_whoever_trains_the_second_day_under_the_id_that_stays_took_part_in_the_
     assert (desk.record("new").role, desk.numbers()) == (Role.PARTICIPANT, (1, 0, 0, 1))
 
 
+def test_whoever_trained_a_day_under_the_id_that_stays_was_a_trainer_there_also_once_it_is_called_otherwise() -> None:
+    """Seen in the morning under the former one, and replaced at noon."""
+    desk = Desk()
+    desk.hear(scheduled(trainers=("new",)), enrolled("anna"), scan("anna"), mark("old", at=STARTS + HOUR / 12))
+    desk.hear(rescheduled(at=STARTS + 3 * HOUR, trainers=("u",)))
+    desk.pass_to(CLOSES)
+    desk.hear(rescheduled(day("d-1"), at=CLOSES + HOUR, trainers=("u",)))
+
+    desk.hear(merged())
+
+    assert (desk.record("new").state, desk.record("new").role) == (Presence.PRESENT, Role.TRAINER)
+
+
 def test_a_walk_in_who_is_said_to_be_a_former_id_is_who_stays_whatever_was_said_of_the_session_since() -> None:
     """Their code was read at ten to nine, the planner named another trainer at five to, and it is linked in the afternoon."""
     desk = Desk()

@@ -571,8 +571,8 @@ MUTATIONS = (
     Mutation(
         "a human who trains by now took part under the id they had then",
         "services/attendance/merging.py",
-        "    is_trainer = session is not None and trained(working, session, meeting, into, at=seen_at)",
-        "    is_trainer = session is not None and trained(working, session, None, into, at=seen_at)",
+        "        is_trainer = trained(working, session, meeting, into, at=record.scanned_at or record.decided_at)",
+        "        is_trainer = trained(working, session, None, into, at=record.scanned_at or record.decided_at)",
         (
             "tests/attendance/test_merging.py::test_whoever_trains_the_second_day_under_the_id_that_stays_took_part_in_the_first_under_the_former_one",
         ),
@@ -584,6 +584,51 @@ MUTATIONS = (
         "    return body.role",
         (
             "tests/attendance/test_marking.py::test_whoever_was_marked_as_an_observer_is_one_until_it_is_said_that_they_take_part",
+        ),
+    ),
+    Mutation(
+        "whoever trained a day that is called otherwise trained it under the id that stays",
+        "services/attendance/merging.py",
+        "        meeting = session.meeting(record.meeting_id) or meeting_once(working, session, record.meeting_id)",
+        "        meeting = session.meeting(record.meeting_id)",
+        (
+            "tests/attendance/test_merging.py::test_whoever_trained_a_day_under_the_id_that_stays_was_a_trainer_there_also_once_it_is_called_otherwise",
+        ),
+    ),
+    Mutation(
+        "a walk-in came as whoever they were when they were seen",
+        "services/attendance/marking.py",
+        "    came_at = walk_in.scanned_at or walk_in.decided_at",
+        "    came_at = seen_at(heard)",
+        (
+            "tests/attendance/test_marking.py::test_a_walk_in_who_was_read_while_they_trained_came_as_a_trainer_also_if_it_is_said_later_who_that_was",
+        ),
+    ),
+    Mutation(
+        "who is said to have come since then came as whoever they were then",
+        "services/attendance/marking.py",
+        '    came_at: dt.datetime = min(how["scanned_at"], seen_at(heard))  # Who says it later says since when they were there.',
+        "    came_at: dt.datetime = seen_at(heard)",
+        (
+            "tests/attendance/test_marking.py::test_a_trainer_who_was_replaced_came_as_a_trainer_if_they_came_before_that_whenever_it_is_marked",
+        ),
+    ),
+    Mutation(
+        "who is marked before the day begins was seen then",
+        "services/attendance/marking.py",
+        '    came_at: dt.datetime = min(how["scanned_at"], seen_at(heard))  # Who says it later says since when they were there.',
+        '    came_at: dt.datetime = how["scanned_at"]',
+        (
+            "tests/attendance/test_marking.py::test_a_trainer_who_was_seen_before_the_day_began_and_replaced_before_it_did_was_seen_as_a_trainer",
+        ),
+    ),
+    Mutation(
+        "what was said since is loaded where it is said who a walk-in was",
+        "services/attendance/store.py",
+        "            found.add(one.body.session_id)  # Who that was is said at any time after they were seen.",
+        "            pass",
+        (
+            "tests/attendance/test_marking.py::test_a_walk_in_of_a_day_that_was_moved_to_a_later_one_is_who_they_are_said_to_be",
         ),
     ),
     Mutation(
