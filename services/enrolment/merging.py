@@ -63,7 +63,7 @@ def _one_place(working: Working, session: Session, goes: Place, stays: Place | N
     both = [goes] if stays is None else [goes, stays]
     kept = min(both, key=_before)
     fields = _together(kept, both) | _not_instead(working, kept, into) | {"person_id": into}
-    if stays is None or kept is goes or any(getattr(stays, name) != fields[name] for name in carried(stays)):
+    if stays is None or kept is goes or any(fields[name] != said for name, said in carried(stays).items()):
         facts.append(_stated(kept, fields | {"decided_at": decided_at}))
     if has_to_go:
         gone = left(goes, Leave(WithdrawalReason.MERGED), decided_at)

@@ -15,7 +15,7 @@ from shared.contracts.enrolment import PlaceFact
 from shared.contracts.model import members
 from shared.contracts.planner import SessionFact, SessionStanding, session_standing_after, times_of
 from shared.contracts.selection import CityFact
-from shared.state.ownership import Verdict, by_claim
+from shared.state.ownership import Takeover, Verdict, by_claim
 from shared.state.succession import Handover, Succession
 from shared.state.working import Working
 
@@ -33,11 +33,14 @@ def body_of(told: Told) -> Any:
 def that_held(told: Iterable[Told], handovers: Iterable[Handover], at: dt.datetime) -> list[Told]:
     """The statements that were news when they were heard, by all that had been said of takeovers by then; in the order of hearing, each
     once: what says that two ids are one human is found by either."""
-    by_then = [one for one in handovers if one.said_at <= at]
+    return _news_of((one for one in told if one.heard_at <= at), [one for one in handovers if one.said_at <= at])
+
+
+def _news_of(told: Iterable[Told], handovers: Sequence[Handover]) -> list[Told]:
     newest: dict[str, Told] = {}
     found = []
     for one in sorted({*told}, key=lambda one: (*one.place_in_log(), one.version, one.event_id)):
-        if one.heard_at <= at and _is_news(newest.get(one.subject), one, by_then):
+        if _is_news(newest.get(one.subject), one, handovers):
             newest[one.subject] = one
             found.append(one)
     return found
@@ -113,11 +116,17 @@ def settled_by(working: Working, settled: Settled) -> SessionFact | None:
     return body_of(stated) if stated is not None else None
 
 
+def _stated_of(working: Working, session: Session) -> list[Told]:
+    """What was said of the session up to how it stands, by whoever spoke for it then: as its row is made, by all that is known of takeovers."""
+    told = working[Told].where("subject", session_subject(session.session_id))
+    handovers = [one.handover() for one in working[Takeover]]
+    return _news_of((one for one in told if one.heard_at <= session.heard_at), handovers)
+
+
 def released_since(working: Working, session: Session) -> dt.datetime:
     """Since when its release day has been said as it is: what only says it again, with other words, has not named it."""
-    told = working[Told].where("subject", session_subject(session.session_id), source=session.source)
     since = session.heard_at
-    for one in reversed(that_held(told, (), session.heard_at)):
+    for one in reversed(_stated_of(working, session)):
         stated: SessionFact = body_of(one)
         is_on = session_standing_after(stated) == SessionStanding.SCHEDULED
         if not is_on or begin_of(stated.release_date, stated.meetings) != session.releases_at:
@@ -128,9 +137,8 @@ def released_since(working: Working, session: Session) -> dt.datetime:
 
 def cancelled_since(working: Working, session: Session) -> dt.datetime:
     """Since when it has been said that it is cancelled: what only says it again, with other words, has not cancelled it."""
-    told = working[Told].where("subject", session_subject(session.session_id), source=session.source)
     since = session.heard_at
-    for one in reversed(that_held(told, (), session.heard_at)):
+    for one in reversed(_stated_of(working, session)):
         if session_standing_after(body_of(one)) != SessionStanding.CANCELLED:
             break
         since = one.heard_at

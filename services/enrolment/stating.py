@@ -71,8 +71,10 @@ class Asked:
 
 
 def carried(place: Place) -> dict[str, Any]:
-    """All that a fact says of a place that stands as it stood."""
+    """All that a fact says of a place that stands as it stood; of one that is withdrawn also since when, if the fact before did not say it."""
     fields = {name: getattr(place, name) for name in CARRIED}
+    if place.state is Standing.WITHDRAWN:
+        fields["withdrawn_at"] = place.out_since
     return {"session_id": place.session_id, "person_id": place.person_id, **fields}
 
 

@@ -39,7 +39,7 @@ from shared.contracts.portal import (
     SubstitutionRequested,
     WithdrawalRequested,
 )
-from shared.contracts.rules import StageOpened
+from shared.contracts.rules import SourceTakenOver, StageOpened
 from shared.contracts.selection import CityQualified
 from shared.events.envelope import subject_of
 from shared.state.working import Due
@@ -56,6 +56,8 @@ START = dt.datetime(2026, 12, 1, 8, 0, tzinfo=dt.UTC)
 """When a session LATER begins: 9:00 in Warsaw, in winter."""
 
 
+PLANNER = "urn:test"
+"""Who states what everybody else does, unless it says otherwise."""
 CONSOLE = "urn:console"
 """Who speaks for the programme office on Kafka."""
 
@@ -83,7 +85,7 @@ class Office:
             one = heard(body, at=at, event_id=event_id, source=source or by)
         else:
             version = self.versions[subject_of(body)] = self.versions.get(subject_of(body), 0) + 1
-            one = heard(body, at=at, version=version, source="urn:test", event_id=event_id)
+            one = heard(body, at=at, version=version, source=source or PLANNER, event_id=event_id)
         return [type(said.body).__name__ for said in self.mind.hear(one) if isinstance(said.body, PlaceState)]
 
     def reconcile(self, session_id: str = "s", *, now: dt.datetime | None = None) -> list[str]:
@@ -106,6 +108,11 @@ class Office:
     def phase(self, *, stage: int = 1, phase: int | None = None, rule: str = "") -> list[str]:
         rule_id, opened_on = rule or f"stage:{stage}", dt.date(2026, 1, 1)
         return self.hear(StageOpened(rule_id=rule_id, stage=stage, phase=phase or stage, opened_on=opened_on))
+
+    def taken_over(self, source: str, before: str = PLANNER, *, at: dt.datetime = NOON) -> list[str]:
+        """Another one speaks for the sessions from now on."""
+        names = {"in_stream": SessionScheduled.stream, "from_source": before, "to_source": source}
+        return self.hear(SourceTakenOver(rule_id=f"after:{before}", **names), at=at)
 
     def town(
         self,
@@ -137,9 +144,15 @@ class Office:
         return self.hear(PersonMerged(person_id=person_id, into_person_id=into), **how)
 
     def session(
-        self, session_id: str = "s", *, at: dt.datetime = NOON, now: dt.datetime | None = None, **changes: Any
+        self,
+        session_id: str = "s",
+        *,
+        at: dt.datetime = NOON,
+        now: dt.datetime | None = None,
+        source: str | None = None,
+        **changes: Any,
     ) -> list[str]:
-        return self.hear(session(session_id, **changes), at=at, now=now)
+        return self.hear(session(session_id, **changes), at=at, now=now, source=source)
 
     def ask(self, person_id: str, session_id: str = "s", **how: Any) -> list[str]:
         return self.hear(EnrolmentRequested(session_id=session_id, person_id=person_id), **how)

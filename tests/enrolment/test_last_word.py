@@ -29,6 +29,8 @@ from tests.enrolment.office import DAY, OTHER, START, Office, session
 MINUTE = dt.timedelta(minutes=1)
 AFTER = START + MINUTE
 ENROLLED, WITHDRAWN, REFUSED = "ParticipantEnrolled", "EnrolmentWithdrawn", "EnrolmentRefused"
+SUCCESSOR = "urn:test:successor"
+"""Who has taken over from the planner."""
 TEAM = {"kind": SessionKind.SUPPLEMENTARY, "capacity": 10}
 
 
@@ -282,6 +284,43 @@ def test_what_is_asked_of_a_cancelled_session_comes_to_the_same_before_and_after
         say_again()
     assert len(office.mind[Held]) == 0
     assert scheduled_again(office, at=NOON + 4 * DAY) == []
+
+
+@pytest.mark.parametrize("heard_first", ["the request", "the cancellation said again"])
+def test_a_cancellation_that_is_said_again_by_whoever_has_taken_over_from_the_planner_cancels_nothing_anew(
+    office: Office, heard_first: str
+) -> None:
+    office.session()
+    cancelled(office, at=NOON + DAY)
+    office.taken_over(SUCCESSOR, at=NOON + DAY)
+    if heard_first != "the request":
+        office.hear(session(model=SessionCancelled), at=NOON + 3 * DAY, source=SUCCESSOR)
+
+    assert office.ask("anna", at=NOON + 2 * DAY) == [REFUSED]
+    assert office.place("anna").refusal == RefusalReason.SESSION_CANCELLED
+
+
+def test_a_session_is_not_cancelled_since_somebody_said_so_who_had_been_taken_over_by_then(office: Office) -> None:
+    office.session()
+    office.taken_over(SUCCESSOR)
+    office.session(at=NOON + MINUTE, source=SUCCESSOR)
+    cancelled(office, at=NOON + DAY)
+    office.hear(session(model=SessionCancelled), at=NOON + 3 * DAY, source=SUCCESSOR)
+
+    assert office.ask("anna", at=NOON + 2 * DAY) == []
+    assert [held.waits_for for held in office.mind[Held]] == ["session"]
+
+
+def test_a_session_is_not_cancelled_since_a_planner_said_so_whose_successor_had_spoken_before_being_named(
+    office: Office,
+) -> None:
+    cancelled(office)
+    office.taken_over(SUCCESSOR, at=NOON + 4 * DAY)
+    office.session(at=NOON + DAY, source=SUCCESSOR)
+    office.hear(session(model=SessionCancelled), at=NOON + 3 * DAY, source=SUCCESSOR)
+
+    assert office.ask("anna", at=NOON + 2 * DAY) == []
+    assert [held.waits_for for held in office.mind[Held]] == ["session"]
 
 
 def test_a_request_for_a_session_that_was_never_anything_but_cancelled_is_refused_however_often_that_is_said(

@@ -218,6 +218,19 @@ def test_a_release_that_is_decided_late_gives_what_it_would_have_given_on_its_da
     assert office.with_standing(Standing.ENROLLED) == ["anna", "bartek"]
 
 
+def test_a_release_day_that_is_said_again_in_the_freeze_by_whoever_has_taken_over_from_the_planner_is_not_named_anew(
+    two_towns: Office,
+) -> None:
+    office, late = two_towns, START - SECOND
+    office.session(**SHARED, freeze_hours=24)
+    office.ask("anna")
+    office.ask("bartek")
+    office.taken_over("urn:test:successor", at=RELEASED)
+    office.session(**SHARED, freeze_hours=24, at=late, now=late, source="urn:test:successor")
+    office.pass_to(late)
+    assert office.with_standing(Standing.ENROLLED) == ["anna", "bartek"]
+
+
 @pytest.mark.parametrize("heard", [RELEASED, RELEASED + DAY], ids=["in time", "late"])
 def test_a_release_day_in_the_freeze_as_the_session_is_stated_by_then_releases_nothing(
     two_towns: Office, heard: dt.datetime

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from services.enrolment.state import Call, Place
-from shared.contracts.enrolment import Standing, WithdrawalReason
+from shared.contracts.enrolment import EnrolmentWithdrawn, Standing, WithdrawalReason
 from shared.contracts.model import Event
 from shared.contracts.planner import SessionKind
 from shared.contracts.selection import CityNotSelected, CityQualified, CityWithdrawn
@@ -313,6 +313,22 @@ def test_who_asks_in_vain_while_their_town_is_out_gets_no_seat_by_that_when_it_r
     office.town(at=FROZEN, now=FROZEN)
     place = office.place("anna")
     assert (place.state, place.withdrawn_at) == (Standing.WAITLISTED, None), "it was not theirs when it froze"
+
+
+def test_of_a_place_that_was_taken_before_facts_said_since_when_that_is_said_by_whatever_is_asked_in_vain(
+    office: Office,
+) -> None:
+    office.session(capacity=1, freeze_hours=24)
+    office.town(model=CityWithdrawn)
+    taken = {"reason": WithdrawalReason.TOWN_WITHDRAWN, "had": Standing.ENROLLED, "queue": 1, "decided_at": NOON}
+    archived = body_of(EnrolmentWithdrawn, session_id="s", person_id="anna", city_id=TOWN, request_id=None, **taken)
+    office.mind.hear(heard(archived, source="urn:archive"))
+    assert office.place("anna").withdrawn_at is None
+
+    assert office.ask("anna", at=FROZEN, now=FROZEN) == ["EnrolmentRefused"]
+    assert office.place("anna").withdrawn_at == NOON
+    office.town(at=FROZEN, now=FROZEN)
+    assert office.place("anna").state == Standing.WAITLISTED, "it was not theirs when it froze"
 
 
 def test_what_was_refused_while_the_town_was_out_stays_so_until_it_is_asked_again(office: Office) -> None:

@@ -291,4 +291,32 @@ MUTATIONS = (
             "tests/enrolment/test_towns.py::test_who_asks_in_vain_while_their_town_is_out_gets_no_seat_by_that_when_it_returns_in_the_freeze",
         ),
     ),
+    Mutation(
+        "a fact about a place that an older release took says since when it is out",
+        "services/enrolment/stating.py",
+        '        fields["withdrawn_at"] = place.out_since\n',
+        "        pass\n",
+        (
+            "tests/enrolment/test_towns.py::test_of_a_place_that_was_taken_before_facts_said_since_when_that_is_said_by_whatever_is_asked_in_vain",
+        ),
+    ),
+    Mutation(
+        "what a former planner said of a session counts for since when it is so",
+        "services/enrolment/statements.py",
+        "    return _news_of((one for one in told if one.heard_at <= session.heard_at), handovers)\n",
+        "    told = [one for one in told if one.source == session.source]\n    return _news_of((one for one in told if one.heard_at <= session.heard_at), handovers)\n",
+        (
+            "tests/enrolment/test_last_word.py::test_a_cancellation_that_is_said_again_by_whoever_has_taken_over_from_the_planner_cancels_nothing_anew",
+            "tests/enrolment/test_terms.py::test_a_release_day_that_is_said_again_in_the_freeze_by_whoever_has_taken_over_from_the_planner_is_not_named_anew",
+        ),
+    ),
+    Mutation(
+        "who was to speak for a session when is known by all takeovers",
+        "services/enrolment/statements.py",
+        "    handovers = [one.handover() for one in working[Takeover]]\n",
+        "    handovers = [one.handover() for one in working[Takeover] if one.heard_at <= session.heard_at]\n",
+        (
+            "tests/enrolment/test_last_word.py::test_a_session_is_not_cancelled_since_a_planner_said_so_whose_successor_had_spoken_before_being_named",
+        ),
+    ),
 )
