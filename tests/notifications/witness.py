@@ -201,9 +201,9 @@ class Witness:
         return f"digest/{now:%G-W%V}" if is_its else None
 
     def valid_certificate(self, person: str) -> str | None:
-        """The number of the newest under any of their ids, if it is valid. It stays with the id that it was issued to."""
-        theirs = [one for id_, one in self.certificates.items() if self.human(id_) == person]
-        newest = max(theirs, key=lambda one: one.number, default=None)
+        """Its number: their own, or where they have none the newest of an id that went into theirs. It stays with the id that it was issued to."""
+        formerly = (one for id_, one in self.certificates.items() if self.human(id_) == person)
+        newest = self.certificates.get(person) or max(formerly, key=lambda one: one.number, default=None)
         return newest.number if newest is not None and newest.is_valid else None
 
     def _why_not_certified(self, person: str, says: Says) -> str | None:
