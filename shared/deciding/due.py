@@ -107,9 +107,8 @@ class DueLoop:
         wanted: dict[str, Any] = {"now": now, "most": self._batch + len(self._failed)}
         next_ = _NEXT
         before, self._heard_here = self._heard_here, self._partitions()
-        if (
-            self._heard_here - before
-        ):  # An older release may have heard there what a request waited for that it could not read.
+        # An older release may have heard there what a request waited for that it could not read.
+        if self._heard_here - before:
             self._looked_up_to, self._looks_since = "", None
         if self._looked_up_to is not None:
             self._looks_since = self._looks_since or now

@@ -204,9 +204,8 @@ class Relay:
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 await producer.start()
-            if (
-                not self.leading
-            ):  # Else what one of our streams does not answer would keep all others waiting for its end.
+            # Once a lead: else one of our streams that does not answer would keep all others waiting for its end.
+            if not self.leading:
                 await self._settle(connection)
             self.leading = True
             while True:
