@@ -191,6 +191,8 @@ class Place(FactRow):
     """Where whoever waits stands in line."""
     extra: bool = False
     """The office has given it beside the room."""
+    withdrawn_at: dt.datetime | None = None
+    """Of a place that is withdrawn: since when, also if it was said anew since."""
 
 
 @immutable
@@ -368,6 +370,7 @@ def place_of(heard: Heard[PlaceChange]) -> Place:
         body.queued_at,
         body.queue,
         body.basis == Basis.OFFICE,
+        body.withdrawn_at,
     )
 
 

@@ -300,7 +300,8 @@ def _place(standing: Standing, chance: random.Random, **fields: Any) -> Place:
         case Standing.OFFERED:
             return place(standing, offered_at=BEFORE, offered_until=chance.choice(DEADLINES), **fields)
         case Standing.WITHDRAWN:
-            return place(standing, reason=chance.choice(REASONS), **fields)
+            since = chance.choice((None, LONG_AGO, BEFORE, NOW))
+            return place(standing, reason=chance.choice(REASONS), withdrawn_at=since, **fields)
     return place(standing, reply=chance.choice((Reply.NONE, Reply.NONE, Reply.CONFIRMED)), **fields)
 
 

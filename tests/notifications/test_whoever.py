@@ -14,12 +14,13 @@ from services.notifications import differences, tables
 from services.notifications.kinds import KINDS, Subject
 from services.notifications.kinds.certificate import ISSUED, REPLACED, REVOKED
 from services.notifications.ledger import Told, told_after
-from services.notifications.state import Person
+from services.notifications.state import Person, place_of
 from services.notifications.untold import Difference
 from shared.contracts.certificates import CertificateEnds
 from shared.contracts.directory import PersonMerged
-from shared.contracts.enrolment import RefusalReason, Standing
+from shared.contracts.enrolment import EnrolmentWithdrawn, RefusalReason, Standing
 from shared.state.rows import Row
+from shared.testing import body_of, heard
 from tests.notifications.building import (
     BEFORE,
     NOW,
@@ -115,6 +116,18 @@ async def test_who_gave_a_place_back_before_is_told_of_what_they_asked_for_under
     assert set(await found(engine, Subject.REFUSAL, SAID[Subject.REFUSAL](), merged(), gone)) == {"person-1"}
     later = replace(gone, heard_at=NOW)
     assert await found(engine, Subject.REFUSAL, later) == {}
+
+
+async def test_what_is_said_anew_of_a_place_makes_the_day_on_which_it_was_given_back_no_later(
+    engine: AsyncEngine,
+) -> None:
+    """The merge itself has enrolment say it anew: what they said under the other id is said of it, too."""
+    ids = {"session_id": "session-1", "person_id": "person-1"}
+    anew = body_of(EnrolmentWithdrawn, **ids, withdrawn_at=BEFORE)
+    gone = place_of(heard(anew, source="rollcall/enrolment", version=9, at=NOW))
+    assert set(await found(engine, Subject.REFUSAL, SAID[Subject.REFUSAL](), merged(), gone)) == {"person-1"}
+    since = replace(gone, withdrawn_at=NOW)
+    assert await found(engine, Subject.REFUSAL, since) == {}
 
 
 async def test_a_certificate_that_was_told_under_another_id_is_taken_back_and_replaced(engine: AsyncEngine) -> None:

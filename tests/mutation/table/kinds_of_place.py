@@ -272,8 +272,8 @@ MUTATIONS = (
     Mutation(
         "nobody is told that they have no place who has one under another id",
         "services/notifications/kinds/refusal.py",
-        "return is_older and (place.person_id == refusal.person_id or Standing(place.state) in WITHOUT_PLACE)",
-        "return is_older",
+        "return Standing(place.state) in WITHOUT_PLACE and since <= refusal.heard_at",
+        "return since <= refusal.heard_at",
         (
             "tests/notifications/test_whoever.py::test_nobody_is_told_that_they_have_no_place_who_has_one_under_another_id",
         ),
@@ -285,6 +285,15 @@ MUTATIONS = (
         "if place.source == refusal.source:",
         (
             "tests/notifications/test_whoever.py::test_who_gave_a_place_back_before_is_told_of_what_they_asked_for_under_another_id",
+        ),
+    ),
+    Mutation(
+        "what is said anew of a place that was given back makes no refusal moot",
+        "services/notifications/kinds/refusal.py",
+        "since = place.withdrawn_at or place.heard_at",
+        "since = place.heard_at",
+        (
+            "tests/notifications/test_whoever.py::test_what_is_said_anew_of_a_place_makes_the_day_on_which_it_was_given_back_no_later",
         ),
     ),
 )

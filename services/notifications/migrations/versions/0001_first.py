@@ -189,6 +189,7 @@ CREATE TABLE projection.place (
     queued_at TIMESTAMP WITH TIME ZONE,
     queue BIGINT,
     extra BOOLEAN NOT NULL,
+    withdrawn_at TIMESTAMP WITH TIME ZONE,
     CONSTRAINT place_key PRIMARY KEY (session_id, person_id)
 );
 
@@ -212,6 +213,7 @@ CREATE TABLE projection.place_said (
     queued_at TIMESTAMP WITH TIME ZONE,
     queue BIGINT,
     extra BOOLEAN NOT NULL,
+    withdrawn_at TIMESTAMP WITH TIME ZONE,
     CONSTRAINT place_said_key PRIMARY KEY (session_id, person_id, source, version)
 );
 
