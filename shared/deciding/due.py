@@ -119,7 +119,7 @@ class DueLoop:
         if not any(one.kind == RECONCILE for one in moments) and len(moments) < wanted["most"]:
             self._looked_up_to = None
         for one in self._decided.intersection(moments):  # Of a held request that only a newer release can read.
-            if one not in self._failed:
+            if one.kind == HELD_TOO_LONG and one not in self._failed:
                 log.warning("a moment stays after it was decided", kind=one.kind, subject=one.subject)
                 self._failed[one] = now + FAILED_AGAIN_AFTER
         self._failed = {one: again for one, again in self._failed.items() if again > now}

@@ -16,13 +16,13 @@ from services.enrolment import listing, reading
 from services.enrolment.app import SERVICE
 from services.enrolment.pages import reading as page_of
 from services.enrolment.tables import PLACE
-from shared.books.holding import count_overdue
+from shared.books.holding import WAKE, count_overdue
 from shared.contracts import EVENTS
 from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
 from shared.deciding.due import DueLoop
 from shared.deciding.transaction import Decider
 from shared.events.streams import Partition
-from shared.postgres.tables import HELD
+from shared.postgres.tables import DUE, HELD
 from shared.service import utc_now
 from shared.testing import decoded, heard
 from tests.databases import Databases
@@ -161,3 +161,16 @@ async def test_whoever_looks_is_told_of_all_but_what_cannot_be_read(engine: Asyn
             found = await page_of.place(connection, "s", "ewa")
             assert found is not None and found.waits_for_answer is None
             assert (await reading.known(connection, "s", "ewa")).session_id == "s"
+
+
+async def test_a_look_that_is_asked_for_again_while_it_is_taken_is_taken_again(engine: AsyncEngine) -> None:
+    """Nothing in it is unreadable: somebody heard something meanwhile."""
+    async with engine.begin() as connection:
+        await connection.execute(sa.insert(DUE).values(kind=WAKE, subject="session/s", at=utc_now() - LONG_AGO))
+    loop = due_loop(engine)
+
+    async def decides_nothing(moments: Any) -> None:
+        return None
+
+    loop._decider = SimpleNamespace(act=decides_nothing)  # type: ignore[assignment]
+    assert [await loop.round(utc_now()) for _ in range(3)] == [1, 1, 1]

@@ -66,6 +66,13 @@ MUTATIONS = (
         ),
     ),
     Mutation(
+        "a look that is asked for again is taken again",
+        "shared/deciding/due.py",
+        "            if one.kind == HELD_TOO_LONG and one not in self._failed:",
+        "            if one not in self._failed:",
+        ("tests/shared/test_rolled_back.py::test_a_look_that_is_asked_for_again_while_it_is_taken_is_taken_again",),
+    ),
+    Mutation(
         "a moment that stays is left alone",
         "shared/deciding/due.py",
         "        for one in self._decided.intersection(moments):",
