@@ -8,12 +8,14 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.enrolment import views
+from services.enrolment.answers import Place as Answer
 from services.enrolment.pages.showing import Found
 from services.enrolment.state import Person, Place, Session, Settled, in_line
 from services.enrolment.tables import CITY_NAME, PERSON, PLACE, SESSION, SETTLED, TOPIC_NAMES
 from shared.contracts import EVENTS
 from shared.contracts.answers import CalendarAnswered
-from shared.contracts.enrolment import ACTIVE, IN_LINE, AskedFor
+from shared.contracts.enrolment import IN_LINE, AskedFor
 from shared.contracts.portal import AboutOnePlace, WithdrawalRequested
 from shared.events.envelope import subject_of
 from shared.outbox.journal import JOURNAL
@@ -32,7 +34,9 @@ async def place(connection: AsyncConnection, session_id: str, person_id: str) ->
     settled = await _one(connection, Settled, SETTLED, session_id=session_id)
     names = sa.select(TOPIC_NAMES, CITY_NAME).where(SESSION.c.session_id == session_id)
     called = (await connection.execute(names)).one()
-    is_erased, has_other = (await connection.execute(_HUMAN, {"session": session_id, "person": person_id})).one()
+    is_erased = (await connection.execute(_IS_ERASED, {"person": person_id})).scalar_one()
+    its = (session_id, person_id)
+    under_any_id = (await views.places(connection, {its})).get(its)
     return Found(
         session=session,
         place=own,
@@ -44,27 +48,19 @@ async def place(connection: AsyncConnection, session_id: str, person_id: str) ->
         announced_at=settled.announced_at if settled and settled.announced_at else session.heard_at,
         refused=await _refused(connection, own),
         is_erased=is_erased,
-        is_under_another_id=has_other and not (own is not None and own.is_active),
+        is_under_another_id=_is_active(under_any_id) and not _is_active(own),
     )
 
 
 _survivor = survivors_of(PERSON)
-_merged = sa.select(_survivor.c.person_id, _survivor.c.into_id).cte("merged")  # Looked for once.
-_goes, _went = _merged.alias("goes_now"), _merged.alias("went")
-_into = sa.select(_goes.c.into_id).where(_goes.c.person_id == sa.bindparam("person")).scalar_subquery()
+_into = sa.select(_survivor.c.into_id).where(_survivor.c.person_id == sa.bindparam("person")).scalar_subquery()
 _stays = sa.func.coalesce(_into, sa.bindparam("person", type_=sa.Text()))
-_HUMAN = sa.select(
-    sa.exists().where(PERSON.c.person_id == _stays, PERSON.c.erased),
-    sa.exists().where(
-        PLACE.c.session_id == sa.bindparam("session"),
-        PLACE.c.state.in_(ACTIVE),
-        sa.or_(
-            PLACE.c.person_id == _stays,
-            PLACE.c.person_id.in_(sa.select(_went.c.person_id).where(_went.c.into_id == _stays)),
-        ),
-    ),
-)
-"""Of whoever an id is in the end: whether they are erased, and have something here under any of their ids."""
+_IS_ERASED = sa.select(sa.exists().where(PERSON.c.person_id == _stays, PERSON.c.erased))
+"""Of whoever an id is in the end."""
+
+
+def _is_active(place: Place | Answer | None) -> bool:
+    return place is not None and place.state.is_active
 
 
 async def _ahead(connection: AsyncConnection, place: Place | None) -> int:
