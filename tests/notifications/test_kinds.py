@@ -110,7 +110,9 @@ NOTES = (Note(text="Parking", name="note.1"), Note(text="Laptop", name="note.2")
 OF_TRAINERS = (Subject.TRAINING, Subject.ROSTER)
 OF_MESSAGES = (Subject.MESSAGE, Subject.CIRCULAR)
 OF_CLASHES = (Subject.CLASH, Subject.CLASHES)
-SELDOM_GIVEN_UP = (*OF_TASKS, Subject.NOTE, Subject.UNANSWERED, Subject.NOMINATED)
+SELDOM_GIVEN_UP = (*OF_TASKS, Subject.NOTE, Subject.UNANSWERED, Subject.NOMINATED, Subject.RISK)
+SELDOM_TRUE = (Subject.UNANSWERED, Subject.CLASHES, Subject.UNFILLED, Subject.PRETEST, Subject.RISK)
+"""Of which a tenth of the cases meets too few mails: more of them have been given up."""
 ONCE = (Subject.DIGEST,)
 """Of which there is one for all: test_digest."""
 OF_ASKED = (Subject.TASK, Subject.MATERIALS)
@@ -544,12 +546,7 @@ def _told(recipient: str, subject: Subject, about: str, stated: list[Session], c
     now = by_name.get(subject, "event-2" if subject in by_event else stated[-1].content)
     could_not = chance.choice((NOTHING, told.content, now, *([now] * 3 if subject in SELDOM_GIVEN_UP else ())))
     given = {"given_up": could_not, "given_up_for": None, "given_up_by": "notice-9"}
-    return (
-        replace(told, **given)
-        if chance.random()
-        < (0.6 if subject in (Subject.UNANSWERED, Subject.CLASHES, Subject.UNFILLED, Subject.PRETEST) else 0.2)
-        else told
-    )
+    return replace(told, **given) if chance.random() < (0.6 if subject in SELDOM_TRUE else 0.2) else told
 
 
 async def judged(connection: AsyncConnection, kind: Kind, rules: Rules = RULES) -> list[dict[str, Any]]:
