@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field, JsonValue
 
 from shared.contracts.enrolment import (
+    ACTIVE,
     AskedFor,
     Basis,
     CallEnd,
@@ -53,12 +54,14 @@ class Town(Shape):
 class Counted(Shape):
     """How many places stand so."""
 
-    enrolled: int
-    offered: int = Field(description="Places held for somebody until they answer.")
-    waitlisted: int
+    # Pydantic reads here which fields there are: a number for each standing of somebody in a session.
+    __annotations__ = {standing.value: int for standing in ACTIVE}
+    offered = Field(description="Places held for somebody until they answer.")
 
 
-FOR_EXAMPLE: dict[str, JsonValue] = {"enrolled": 3, "offered": 1, "waitlisted": 2}
+def counts(**numbers: int) -> dict[str, JsonValue]:
+    """For examples: so many stand so, and nobody otherwise."""
+    return {standing.value: numbers.get(standing, 0) for standing in ACTIVE}
 
 
 class Correction(Shape):
@@ -98,9 +101,7 @@ class Session(Counted):
         state="scheduled",
         terms={},
         details={"contact": "szkolenia@example.org"},
-        enrolled=41,
-        offered=0,
-        waitlisted=2,
+        **counts(enrolled=41, waitlisted=2),
         seats=38,
         places_per_town=None,
         taken=40,
@@ -426,13 +427,11 @@ class EnrolmentBooks(Books):
     model_config = exemplified(
         **BOOKS,
         service="enrolment",
-        requests={"enrolled": 180, "offered": 0, "waitlisted": 6, "refused": 3, "withdrawn": 9, "held": 0},
+        requests={**counts(enrolled=180, waitlisted=6), "refused": 3, "withdrawn": 9, "held": 0},
         held_over_http=0,
         places={
             "sessions": 270,
-            "enrolled": 4100,
-            "offered": 0,
-            "waitlisted": 6,
+            **counts(enrolled=4100, waitlisted=6),
             "oversold_sessions": 0,
             "waiting_ahead": 6,
             "unsettled_sessions": 0,

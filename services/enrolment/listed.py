@@ -6,7 +6,7 @@ import datetime as dt
 
 from pydantic import Field
 
-from services.enrolment.answers import FOR_EXAMPLE, Counted
+from services.enrolment.answers import Counted, counts
 from shared.contracts.enrolment import AskedFor
 from shared.contracts.portal import Reply
 from shared.web.answers import Shape, exemplified
@@ -115,7 +115,7 @@ class HeldRequest(Shape):
 class TownsPlaces(Counted):
     """What one town has in a session."""
 
-    model_config = exemplified(**FOR_EXAMPLE, city_id="geonames:776597", name="Augustów", extra=0, share=4, free=0)
+    model_config = exemplified(**counts(enrolled=3, offered=1, waitlisted=2), city_id="geonames:776597", name="Augustów", extra=0, share=4, free=0)
 
     city_id: str
     name: str | None

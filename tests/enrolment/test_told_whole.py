@@ -15,7 +15,8 @@ from services.enrolment.tables import taken_of
 from shared.contracts.enrolment import ACTIVE, AskedFor, RequestFate, Standing
 
 PAGES = Path(__file__).parents[2] / "services" / "enrolment" / "pages"
-WHY, PLACE = ((PAGES / name).read_text(encoding="utf-8") for name in ("why.html", "place.html"))
+NAMES = ("why.html", "place.html", "standings.html")
+WHY, PLACE, STANDINGS = ((PAGES / name).read_text(encoding="utf-8") for name in NAMES)
 
 
 @pytest.mark.parametrize("answer", [Session, TownsPlaces, Places])
@@ -34,20 +35,25 @@ def test_the_books_name_each_fate_of_a_request() -> None:
 
 
 def test_the_page_of_a_place_has_a_badge_for_each_standing_and_a_sentence_for_whoever_is_in_the_session() -> None:
-    badges = PLACE.partition("set badges = {")[2].partition("} %}")[0]
-    assert set(re.findall(r'^  "(\w+)":', badges, re.MULTILINE)) == {*Standing, *Time} - {Time.AHEAD}
-    assert set(re.findall(r'elif place.standing == "(\w+)"', PLACE)) == set(ACTIVE)
+    assert badges_in(STANDINGS) == set(Standing)
+    assert badges_in(PLACE) == {*Time, "given_back"} - {Time.AHEAD}
+    assert set(re.findall(r'if place.standing == "(\w+)"', STANDINGS)) == set(ACTIVE)
+
+
+def badges_in(page: str) -> set[str]:
+    badges = page.partition("set badges = {")[2].partition("} %}")[0]
+    return set(re.findall(r'^  "(\w+)":', badges, re.MULTILINE))
 
 
 def test_every_line_of_a_why_has_a_sentence() -> None:
-    assert set(re.findall(r'what == "(\w+)"', WHY)) == set(What)
+    assert set(re.findall(r'what == "(\w+)"', WHY + STANDINGS)) == set(What)
 
 
 def test_whatever_it_ends_with_has_a_sentence() -> None:
-    assert set(re.findall(r'fate == "(\w+)"', WHY)) == set(Fate)
+    assert set(re.findall(r'fate == "(\w+)"', WHY + STANDINGS)) == set(Fate)
 
 
-@pytest.mark.parametrize(("macro", "kinds"), [("_asked", AskedFor), ("_because", Because)])
-def test_every_word_of_a_why_is_there(macro: str, kinds: type[AskedFor] | type[Because]) -> None:
-    of_macro = WHY.partition(f"macro {macro}(")[2].partition("endmacro")[0]
+@pytest.mark.parametrize(("page", "macro", "kinds"), [(WHY, "_asked", AskedFor), (STANDINGS, "because", Because)])
+def test_every_word_of_a_why_is_there(page: str, macro: str, kinds: type[AskedFor] | type[Because]) -> None:
+    of_macro = page.partition(f"macro {macro}(")[2].partition("endmacro")[0]
     assert set(re.findall(r'^  "(\w+)":', of_macro, re.MULTILINE)) == set(kinds)

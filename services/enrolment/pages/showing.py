@@ -133,7 +133,7 @@ def shown(found: Found, *, language: Language, arranged: str, now: dt.datetime) 
     return Shown(
         session=session,
         time=time_of(session, now),
-        standing=Standing(place.state) if place else Standing.NONE,
+        standing=place.state if place else Standing.NONE,
         given_up_for=given_up_for(found),
         # Whom a town could not replace, or send, has asked for nothing: the coordinator who did is answered.
         refused_for=place.refusal if place and _is_answered_here(found) else None,
@@ -178,26 +178,21 @@ def pre_test_of(session: Session, place: Place | None, now: dt.datetime) -> Task
 
 
 def acts_of(found: Found, now: dt.datetime) -> tuple[Act, ...]:
-    """What may be done now. What a rule took is given back by itself: nobody asks for it."""
+    """What may be done now. What a rule took is given back by itself: nobody asks for it. Whoever is in the session, however they stand there,
+    may be so no longer; an offer is answered."""
     place, session = found.place, found.session
     if found.is_under_another_id:
         return ()  # Nothing that is done for that one would be seen here.
     if place is None or found.waits_for_answer or time_of(session, now) is not Time.AHEAD:
         return ()
-    match Standing(place.state):
-        case Standing.ENROLLED:
-            is_asked = place.reply != Reply.CONFIRMED and now < found.gives_until
-            return (Act.CONFIRM, Act.GIVE_BACK) if is_asked else (Act.GIVE_BACK,)
-        case Standing.OFFERED:
-            return (Act.ACCEPT, Act.DECLINE) if _holds(place, now) else ()
-        case Standing.WAITLISTED:
-            return (Act.GIVE_BACK,)
-        case Standing.WITHDRAWN:
-            return (Act.ASK_AGAIN,) if may_ask_again(found, now) else ()
-        case Standing.NONE:
-            return ()
-        case never:
-            assert_never(never)
+    if place.state is Standing.NONE:
+        return ()
+    if place.state is Standing.OFFERED:
+        return (Act.ACCEPT, Act.DECLINE) if _holds(place, now) else ()
+    if not place.is_active:
+        return (Act.ASK_AGAIN,) if may_ask_again(found, now) else ()
+    is_asked = place.state.has_seat and place.reply != Reply.CONFIRMED and now < found.gives_until
+    return (Act.CONFIRM, Act.GIVE_BACK) if is_asked else (Act.GIVE_BACK,)
 
 
 def given_up_for(found: Found) -> WithdrawalReason | None:

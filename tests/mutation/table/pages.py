@@ -157,8 +157,8 @@ MUTATIONS = (
     Mutation(
         "a page offers only what can be done",
         "services/enrolment/pages/showing.py",
-        "            return (Act.ASK_AGAIN,) if may_ask_again(found, now) else ()",
-        "            return (Act.ASK_AGAIN,)",
+        "        return (Act.ASK_AGAIN,) if may_ask_again(found, now) else ()",
+        "        return (Act.ASK_AGAIN,)",
         ("tests/enrolment/test_pages.py::test_a_place_that_a_rule_took_says_why_and_is_not_asked_for_again",),
     ),
     Mutation(
@@ -301,8 +301,8 @@ MUTATIONS = (
     Mutation(
         "nobody is asked to confirm in the freeze",
         "services/enrolment/pages/showing.py",
-        "            is_asked = place.reply != Reply.CONFIRMED and now < found.gives_until\n",
-        "            is_asked = place.reply != Reply.CONFIRMED\n",
+        "place.reply != Reply.CONFIRMED and now < found.gives_until\n",
+        "place.reply != Reply.CONFIRMED\n",
         ("tests/enrolment/test_showing.py::test_nobody_is_asked_to_confirm_when_replies_stay_as_they_are",),
     ),
     Mutation(
