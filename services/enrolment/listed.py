@@ -115,7 +115,14 @@ class HeldRequest(Shape):
 class TownsPlaces(Counted):
     """What one town has in a session."""
 
-    model_config = exemplified(**counts(enrolled=3, offered=1, waitlisted=2), city_id="geonames:776597", name="Augustów", extra=0, share=4, free=0)
+    model_config = exemplified(
+        **counts(enrolled=3, offered=1, waitlisted=2),
+        city_id="geonames:776597",
+        name="Augustów",
+        extra=0,
+        share=4,
+        free=0,
+    )
 
     city_id: str
     name: str | None

@@ -17,6 +17,7 @@ from services.notifications.letters import (
     BriefMail,
     DigestMail,
     Missing,
+    Named,
     PlaceMail,
     WrittenMail,
     in_language,
@@ -34,6 +35,7 @@ from services.notifications.templates.timetable import (
 )
 from services.notifications.templates.wording import OURS, Wording
 from services.notifications.templates.words import Around, Notice, Words
+from shared.contracts.enrolment import Standing
 from shared.contracts.model import Language
 from shared.contracts.notifications import Audience, Mutable
 from shared.contracts.planner import OutsideTask
@@ -215,7 +217,7 @@ def _previewed(lead: str) -> str:
 
 def _missing_told(one: Missing, mail: BouncedMail, common: Words) -> str:
     words, topic = common.bounced, in_language(one.names, mail.language) or one.topic
-    told = f"{dates_told(one.meetings, common.locale)} · {one_line(topic)} – {words.standings[one.standing]}"
+    told = f"{dates_told(one.meetings, common.locale)} · {one_line(topic)} – {common.standings[one.standing]}"
     if one.offered_until is None:
         return told
     zone = in_order(one.meetings)[0].zone
@@ -315,7 +317,7 @@ def session_sheet(
         figures=_figures_of(mail, notice),
         moment=_moment_of(mail, words, "moment"),
         moment_before=_moment_of(mail, words, "moment_before"),
-        people=_people_of(mail, notice),
+        people=_people_of(mail, notice, words),
         people_label=notice.people,
         moment_label=notice.moment,
         page_label=notice.page or words.labels.your_place,
@@ -369,14 +371,18 @@ def _figures_of(mail: BriefMail | PlaceMail, notice: Notice) -> list[tuple[str, 
     ]
 
 
-def _people_of(mail: BriefMail | PlaceMail, notice: Notice) -> list[tuple[str, str | None]]:
+def _people_of(mail: BriefMail | PlaceMail, notice: Notice, words: Words) -> list[tuple[str, str | None]]:
     """By name, with what became of each."""
     if not isinstance(mail, BriefMail):
         return []
-    return [
-        (one_line(one.name), notice.fates[one.fate].format(number=one.number) if one.fate else None)
-        for one in mail.people
-    ]
+    return [(one_line(one.name), _fate_told(one, notice, words)) for one in mail.people]
+
+
+def _fate_told(one: Named, notice: Notice, words: Words) -> str | None:
+    if one.fate is None:
+        return None
+    said = notice.fates.get(one.fate) or words.standings[Standing(one.fate)]
+    return said.format(number=one.number)
 
 
 def _moment_of(mail: BriefMail | PlaceMail, words: Words, name: str) -> str | None:

@@ -11,7 +11,15 @@ from services.enrolment.applying import place_of, session_of
 from services.enrolment.pages.showing import Act, Found, acts_of, is_as_seen, may_ask_again, seen_of
 from services.enrolment.state import Place, Session
 from shared.contracts import Event
-from shared.contracts.enrolment import Basis, EnrolmentWithdrawn, ParticipantEnrolled, WithdrawalReason
+from shared.contracts.enrolment import (
+    ACTIVE,
+    FACT_OF,
+    Basis,
+    EnrolmentWithdrawn,
+    ParticipantEnrolled,
+    Standing,
+    WithdrawalReason,
+)
 from shared.contracts.planner import SessionKind, SessionScheduled
 from shared.contracts.portal import Reply
 from shared.testing import NOON, body_of, heard
@@ -94,3 +102,14 @@ def test_what_was_looked_at_is_the_place_and_the_times_of_the_session() -> None:
     assert not is_as_seen(seen, place, scheduled(date="2026-12-08"))
     assert not is_as_seen(seen, placed(episode=2), session)
     assert not is_as_seen("1.enrolled.1", place, session)
+
+
+@pytest.mark.parametrize("standing", ACTIVE)
+def test_however_somebody_stands_in_a_session_they_may_leave_it_and_only_who_has_the_place_is_asked_to_confirm(
+    standing: Standing,
+) -> None:
+    place = placed(FACT_OF[standing], offered_until=(NOON + 2 * HOUR).isoformat())
+    acts = acts_of(in_session(scheduled(), place), NOON + HOUR)
+    assert {Act.GIVE_BACK, Act.DECLINE} & set(acts)
+    assert (Act.CONFIRM in acts) is standing.has_seat
+    assert (Act.ACCEPT in acts) is (standing is Standing.OFFERED)

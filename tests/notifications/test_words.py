@@ -9,24 +9,26 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from services.notifications.letters import PlaceMail
+from services.notifications.letters import Named, PlaceMail
 from services.notifications.mail import Renderer
 from services.notifications.messages import Writing
 from services.notifications.place_sheet import place_sheet
 from services.notifications.previewing import previewed_message
 from services.notifications.settings import NotificationsSettings
+from services.notifications.sheets import CALM, brief
 from services.notifications.templates.frames import FOLDER
 from services.notifications.templates.overriding import OUR_FRAMES, BrokenWords, line_of, wording_of
-from services.notifications.templates.shown import FRAMES
+from services.notifications.templates.shown import FRAMES, NoticeShown
 from services.notifications.templates.trying import faults_of_frame, samples
 from services.notifications.templates.wording import OUR_FILES, OURS, Wording
+from services.notifications.templates.words import Notice
 from services.notifications.writing import Writer
 from shared.contracts.enrolment import Standing
 from shared.contracts.model import Language
 from shared.contracts.notifications import Audience
 from shared.deciding.transaction import Decider
 from tests.notifications.building import place
-from tests.notifications.mails import LETTER, ZANETA, body, session_mail
+from tests.notifications.mails import LETTER, RENDERER, ZANETA, body, brief_mail, session_mail
 from tests.notifications.office import SERVICE, Office, settled
 
 HERE = ('[notices.confirmation]\nlead = "Do zobaczenia!"\n', '[notices.confirmation]\nlead = "See you!"\n')
@@ -58,6 +60,24 @@ def written(wording: Wording, mail: PlaceMail) -> tuple[str, str]:
 
 
 # --- it is said ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("language", "called"), [("pl", "ma miejsce"), ("en", "has a place")])
+def test_a_standing_is_called_as_in_all_mails_where_a_kind_has_no_words_of_its_own_for_it(
+    language: str, called: str
+) -> None:
+    notice = OURS.kinds["nomination"][Language(language)]["nomination_answered"]
+    own = notice.model_copy(update={"fates": {"enrolled": "!", "waitlisted": "{number}"}})
+    people = (Named("Anna", Standing.ENROLLED), Named("Jan", Standing.WAITLISTED, 3))
+    mail = brief_mail("nomination_answered", Language(language), people=people, town="Augustów")
+
+    def told(notice: Notice) -> list[str | None]:
+        shown = brief(mail, RENDERER.office, notice, CALM).shown
+        assert isinstance(shown, NoticeShown)
+        return [said for _, said in shown.people]
+
+    assert told(own) == ["!", "3"]
+    assert told(notice.model_copy(update={"fates": {"waitlisted": "{number}"}})) == [called, "3"]
 
 
 @pytest.mark.parametrize(("language", "lead"), [(Language.PL, "Do zobaczenia!"), (Language.EN, "See you!")])

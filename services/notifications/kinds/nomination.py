@@ -86,10 +86,11 @@ def _named(nominee: Nominee, now: Now) -> Named:
 
 # --- what it says --------------------------------------------------------------------------
 
-_FATES = {*RefusalReason, *ACTIVE, Standing.WITHDRAWN}
+_FATES = {*RefusalReason, Standing.WITHDRAWN}
+"""Of these it has words of its own; of how others stand, if it calls that otherwise than all mails do."""
 _NOTICES = notices_of(NAME, ANSWER)
 for _language in Language:
-    if _other := set(_NOTICES.of(OURS, _language)[ANSWER].fates) ^ _FATES:
+    if _other := (set(_NOTICES.of(OURS, _language)[ANSWER].fates) - set(ACTIVE)) ^ _FATES:
         raise ValueError(
             f"nomination.{_language}.toml lacks, or has too many, of what becomes of people: {sorted(_other)}"
         )

@@ -79,7 +79,7 @@ class Notice(BaseModel):
     people: Word | None = None
     """What the people are whom the mail names, if it names any."""
     fates: dict[str, Word] = {}
-    """What became of each of them, by its name; `{number}` is their place in line."""
+    """What became of each of them, by its name; `{number}` is their place in line. A standing that is not here is called as in all mails."""
     page: Word | None = None
     """What the button says that leads to the page of their place, if it is something else."""
     steps_without_page: tuple[Step, ...] = ()
@@ -251,7 +251,6 @@ class BouncedWords(BaseModel):
     ask: Word
     missing: Word
     until: Word
-    standings: Annotated[dict[Standing, Word], AfterValidator(_of_each_in_a_session)]
     reason: Word
 
 
@@ -306,6 +305,8 @@ class Words(BaseModel):
     """The same where what calendars answer is read."""
     labels: Labels
     session_kinds: dict[SessionKind, Word]
+    standings: Annotated[dict[Standing, Word], AfterValidator(_of_each_in_a_session)]
+    """How somebody stands whom a mail names, unless its kind says that otherwise."""
     mute: dict[Mutable, Word]
     """What leads to doing without such mails."""
     feed: FeedWords

@@ -299,6 +299,15 @@ MUTATIONS = (
         ("tests/enrolment/test_showing.py::test_who_gave_back_a_place_of_their_towns_team_may_ask_for_it_at_any_time",),
     ),
     Mutation(
+        "only who has the place is asked to confirm",
+        "services/enrolment/pages/showing.py",
+        "    is_asked = place.state.has_seat and ",
+        "    is_asked = ",
+        (
+            "tests/enrolment/test_showing.py::test_however_somebody_stands_in_a_session_they_may_leave_it_and_only_who_has_the_place_is_asked_to_confirm",
+        ),
+    ),
+    Mutation(
         "nobody is asked to confirm in the freeze",
         "services/enrolment/pages/showing.py",
         "place.reply != Reply.CONFIRMED and now < found.gives_until\n",

@@ -154,4 +154,13 @@ MUTATIONS = (
             "tests/notifications/test_mail.py::test_no_line_ends_inside_hours_or_a_files_name_or_after_a_word_of_one_letter",
         ),
     ),
+    Mutation(
+        "a standing has its words in one place, and where a kind has others",
+        "services/notifications/sheets.py",
+        "notice.fates.get(one.fate) or words.standings[Standing(one.fate)]",
+        "notice.fates[one.fate]",
+        (
+            "tests/notifications/test_words.py::test_a_standing_is_called_as_in_all_mails_where_a_kind_has_no_words_of_its_own_for_it",
+        ),
+    ),
 )
