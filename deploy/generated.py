@@ -1,5 +1,5 @@
 """What names every service in files that are not Python: written from the registry, and held to it in `make check`. So is what names every
-event: the tables of streams for people, and their description for tools, which is a file of its own.
+event: the tables of streams and standings for people, and their description for tools, which is a file of its own.
 
 `python -m deploy.generated write` or `check`. A part stands between a line with `>>> its name` and one with `<<<`; the rest of the
 file is a person's.
@@ -16,7 +16,7 @@ from typing import get_args
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from deploy import asyncapi, stream_tables
+from deploy import asyncapi, standing_table, stream_tables
 from deploy.docker.example import settings_of
 from services import SERVICES, Registered
 from shared.settings import Settings
@@ -129,7 +129,7 @@ PARTS: dict[str, dict[str, Callable[[], Iterator[str]]]] = {
     "deploy/docker/Caddyfile": {"services": _routes},
     "deploy/docker/page/index.html": {"services": _links},
 }
-_ALL = PARTS | stream_tables.PARTS
+_ALL = PARTS | stream_tables.PARTS | standing_table.PARTS
 
 
 def renewed(file: str, text: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy import stream_tables
+from deploy import standing_table, stream_tables
 from deploy.docker import ready
 from deploy.docker.example import GIVEN_BY_COMPOSE, wrong_values
 from deploy.generated import PARTS, renewed
@@ -205,7 +205,7 @@ def test_the_origin_passes_on_the_largest_body_that_a_service_takes() -> None:
     assert not re.search(unread, str(largest)) and re.search(unread, str(int(most) * 1_000_000))
 
 
-@pytest.mark.parametrize("file", [*PARTS, *stream_tables.PARTS])
+@pytest.mark.parametrize("file", [*PARTS, *stream_tables.PARTS, *standing_table.PARTS])
 def test_what_names_every_service_or_event_is_what_registry_and_contracts_make_of_it(file: str) -> None:
     text = (ROOT / file).read_text("utf-8")
     assert renewed(file, text) == text

@@ -95,11 +95,6 @@ def test_each_standing_has_its_name_among_what_became_of_requests() -> None:
     }
 
 
-def test_the_glossary_names_each_standing() -> None:
-    (row,) = re.findall(r"^\| standing \| .*$", (DOCS / "glossary.md").read_text(encoding="utf-8"), re.MULTILINE)
-    assert set(places.Standing) <= set(re.findall(r"\w+", row))
-
-
 def test_what_enrolment_acts_on_is_what_its_tables_name() -> None:
     assert set(members(enrolment.Acting)) == {*enrolment.REACT, *enrolment.DECIDE}
 
