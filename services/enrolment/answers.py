@@ -61,7 +61,7 @@ class Counted(Shape):
 
 def counts(**numbers: int) -> dict[str, JsonValue]:
     """For examples: so many stand so, and nobody otherwise."""
-    return {standing.value: numbers.get(standing, 0) for standing in ACTIVE}
+    return {**{standing.value: 0 for standing in ACTIVE}, **numbers}
 
 
 class Correction(Shape):

@@ -27,7 +27,7 @@ def test_wherever_places_are_counted_each_standing_has_its_number(
 
 
 def test_a_seat_on_offer_is_taken_and_one_beside_the_rules_is_not() -> None:
-    assert taken_of({"enrolled": 5, "offered": 2, "waitlisted": 9, "extra": 1}) == 6
+    assert taken_of(dict.fromkeys(ACTIVE, 0) | {"enrolled": 5, "offered": 2, "waitlisted": 9, "extra": 1}) == 6
 
 
 def test_the_books_name_each_fate_of_a_request() -> None:
