@@ -21,7 +21,7 @@ from services.enrolment.people import memberships_of
 from services.enrolment.settling import Leave, left
 from services.enrolment.state import Place, Session
 from services.enrolment.statements import cancelled_since
-from services.enrolment.stating import NO_REPLY, Asked, asked_at, carried, placed, refuse
+from services.enrolment.stating import NO_OFFER_BEFORE, NO_REPLY, Asked, asked_at, carried, placed, refuse
 from shared.contracts.enrolment import (
     LAST_EPISODE,
     AskedFor,
@@ -151,6 +151,7 @@ def _comes(
         place.state,
         {
             **carried(place),
+            **NO_OFFER_BEFORE,
             **NO_REPLY,
             "clashes_with": (),
             **asked_at(before, AskedFor.PLACE, asked),

@@ -358,6 +358,98 @@ def test_working_hours_are_those_of_polish_offices(made: str, ends: str) -> None
     assert after_working(begin.astimezone(dt.UTC), dt.timedelta(hours=8)) == end.astimezone(dt.UTC)
 
 
+# --- an answer that is heard once something else has become of the offer --------------------
+
+
+def off_and_on(office: Office, **changes: Any) -> None:
+    """The session is cancelled two seconds after the offer, and on again the day after."""
+    office.hear(session(model=SessionCancelled, **OFFERS), at=NOON + 2 * SECOND, now=NOON + DAY)
+    office.hear(session(model=SessionRescheduled, **OFFERS | changes), at=NOON + DAY, now=NOON + DAY)
+
+
+@pytest.mark.parametrize(("answer", "said"), [("accept", [ENROLLED]), ("decline", [WITHDRAWN, OFFERED])])
+def test_an_answer_in_time_counts_for_the_offer_that_was_made_again_since(
+    on_offer: Office, answer: str, said: list[str]
+) -> None:
+    off_and_on(on_offer)
+    assert on_offer.place("bartek").offered_at == NOON + DAY
+    assert on_offer.answer("bartek", answer, at=NOON + SECOND) == said
+
+
+def test_who_accepted_an_offer_of_other_times_has_that_which_was_made_again_and_is_asked_anew(on_offer: Office) -> None:
+    off_and_on(on_offer, date="2026-12-08")
+    assert on_offer.answer("bartek", "accept", at=NOON + SECOND) == [ENROLLED]
+    assert on_offer.place("bartek").reply == Reply.NONE
+
+
+def test_an_answer_sent_while_nothing_was_on_offer_is_none_to_what_is_offered_again(on_offer: Office) -> None:
+    off_and_on(on_offer)
+    on_offer.hear(session(model=SessionCancelled, **OFFERS), at=NOON + 2 * DAY, now=NOON + 2 * DAY)
+    on_offer.hear(session(model=SessionRescheduled, **OFFERS), at=NOON + 4 * DAY, now=NOON + 4 * DAY)
+    assert on_offer.answer("bartek", "accept", at=NOON + 3 * DAY) == [REFUSED]
+    assert on_offer.place("bartek").refusal == RefusalReason.NO_OFFER
+    assert on_offer.answer("bartek", "accept", at=NOON - SECOND / 2) == [REFUSED]
+    assert on_offer.place("bartek").refusal == RefusalReason.NO_OFFER
+
+
+def test_who_accepted_before_the_session_was_off_and_waits_since_it_is_on_again_reads_of_that(on_offer: Office) -> None:
+    on_offer.prefers("celina", 50, at=NOON + SECOND)
+    off_and_on(on_offer)
+    assert on_offer.with_standing(Standing.OFFERED) == ["celina"]
+    assert on_offer.answer("bartek", "accept", at=NOON + SECOND) == [REFUSED]
+    assert on_offer.place("bartek").refusal == RefusalReason.SESSION_CANCELLED
+
+
+def test_who_accepted_before_their_town_withdrew_has_what_is_offered_them_once_it_is_back(on_offer: Office) -> None:
+    on_offer.town(model=CityWithdrawn, at=NOON + 2 * SECOND, now=NOON + DAY)
+    on_offer.town(at=NOON + DAY, now=NOON + DAY)
+    assert on_offer.with_standing(Standing.OFFERED) == ["bartek"]
+    assert on_offer.answer("bartek", "accept", at=NOON + SECOND) == [ENROLLED]
+
+
+def test_who_accepted_before_their_town_withdrew_and_waits_now_that_it_is_back_reads_that_it_has_gone_on(
+    on_offer: Office,
+) -> None:
+    on_offer.town(OTHER)
+    on_offer.member("olga", OTHER)
+    on_offer.town(model=CityWithdrawn, at=NOON + 2 * SECOND, now=NOON + DAY)
+    on_offer.ask("olga", at=NOON + DAY)
+    on_offer.town(at=NOON + DAY, now=NOON + DAY)
+    assert on_offer.with_standing(Standing.WAITLISTED) == ["bartek", "celina"]
+    assert on_offer.answer("bartek", "accept", at=NOON + SECOND) == [REFUSED]
+    assert on_offer.place("bartek").refusal == RefusalReason.OFFER_EXPIRED
+
+
+LETS_GO = {
+    "declines": lambda office: office.answer("bartek", "decline", at=NOON + 2 * SECOND, now=NOON + DAY),
+    "gives it back": lambda office: office.withdraw("bartek", at=NOON + 2 * SECOND, now=NOON + DAY),
+    "is replaced": lambda office: office.substitute("bartek", "dawid", at=NOON + 2 * SECOND, now=NOON + DAY),
+}
+
+
+@pytest.mark.parametrize("after_offer", ["leaves", "to_the_end"])
+@pytest.mark.parametrize("how", LETS_GO)
+def test_who_accepted_and_then_let_the_offer_go_reads_of_that_whichever_is_heard_first(
+    office: Office, how: str, after_offer: str
+) -> None:
+    offering(office, after_offer=after_offer)
+    LETS_GO[how](office)
+    stands = office.place("bartek").state
+    for answer in ("accept", "decline"):
+        assert office.answer("bartek", answer, at=NOON + SECOND) == [REFUSED]
+        assert (office.place("bartek").state, office.place("bartek").refusal) == (stands, RefusalReason.WITHDRAWN_SINCE)
+
+
+def test_who_let_an_offer_go_and_is_asked_again_is_not_answered_for_by_what_they_said_before(office: Office) -> None:
+    offering(office, after_offer="to_the_end")
+    office.answer("bartek", "decline", at=NOON + 2 * SECOND, now=NOON + 2 * SECOND)
+    office.answer("celina", "decline", at=NOON + 3 * SECOND, now=NOON + 3 * SECOND)
+    assert office.with_standing(Standing.OFFERED) == ["bartek"]
+    assert office.answer("bartek", "accept", at=NOON + SECOND) == [REFUSED]
+    assert office.place("bartek").refusal == RefusalReason.WITHDRAWN_SINCE
+    assert office.answer("bartek", "accept", at=NOON + 4 * SECOND) == [ENROLLED]
+
+
 # --- what people reply ---------------------------------------------------------------------
 
 
