@@ -500,6 +500,24 @@ def test_who_confirmed_before_the_session_moved_has_not_confirmed_for_its_new_ti
     assert office.place("anna").reply == Reply.CONFIRMED
 
 
+@pytest.mark.parametrize("says", ["accept", "confirmed"])
+def test_the_times_that_a_session_had_are_those_of_whoever_spoke_for_it_then(
+    office: Office, says: str
+) -> None:
+    """Another planner takes over, and moves it before what was sent about the times of the first one is heard."""
+    offering(office) if says == "accept" else office.session(**OFFERS)
+    moves, hears, who = NOON + 2 * SECOND, NOON + DAY, "bartek"
+    if says == "confirmed":
+        office.ask(who)
+    office.taken_over("urn:other-planner", at=NOON + SECOND)
+    office.session(**OFFERS, date="2026-12-08", at=moves, now=hears, source="urn:other-planner")
+    if says == "accept":
+        assert office.answer(who, says, at=moves - SECOND / 2) == [ENROLLED]
+    else:
+        assert office.reply(who, says, at=moves - SECOND / 2) == [REFUSED]
+    assert office.place(who).reply == Reply.NONE
+
+
 def test_who_confirmed_before_something_else_was_said_of_the_session_has_confirmed(office: Office) -> None:
     office.session(**OFFERS)
     office.ask("anna")
