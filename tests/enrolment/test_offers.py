@@ -26,6 +26,7 @@ from shared.contracts.enrolment import (
 from shared.contracts.planner import SessionCancelled, SessionDrafted, SessionKind, SessionRescheduled
 from shared.contracts.portal import Reply
 from shared.contracts.selection import CityWithdrawn
+from shared.events.envelope import Reason
 from shared.state.working import Due
 from shared.testing import NOON, body_of, heard
 from tests.enrolment.explained import last, lines, why
@@ -226,6 +227,32 @@ def test_an_offer_ends_when_the_session_is_cancelled_and_the_person_is_the_next_
     on_offer.pass_to(ENDS + DAY)
     assert on_offer.hear(session(model=SessionRescheduled, **OFFERS), at=ENDS + DAY) == [OFFERED]
     assert on_offer.place("bartek").offered_until == ENDS + 3 * DAY
+
+
+def test_a_priority_that_is_heard_late_takes_nobodys_offer_and_puts_its_person_before_all_who_wait(
+    on_offer: Office,
+) -> None:
+    for person in ("dawid", "ewa"):
+        on_offer.member(person)
+        on_offer.ask(person, at=NOON)
+    assert on_offer.prefers("ewa", 50, at=NOON - SECOND / 2, now=NOON + DAY) == [WAITLISTED]
+    assert on_offer.with_standing(Standing.OFFERED) == ["bartek"], "what was promised stays"
+    assert on_offer.with_standing(Standing.WAITLISTED) == ["ewa", "celina", "dawid"]
+    assert on_offer.answer("bartek", "decline", at=NOON + DAY) == [WITHDRAWN, OFFERED]
+    assert on_offer.with_standing(Standing.OFFERED) == ["ewa"]
+
+
+def test_a_priority_that_was_given_before_its_person_let_an_offer_go_has_ended_with_that_whichever_is_heard_first(
+    office: Office,
+) -> None:
+    offering(office, after_offer="to_the_end")
+    office.answer("bartek", "decline", at=NOON + 2 * SECOND, now=NOON + DAY)
+    assert office.prefers("bartek", 50, at=NOON + SECOND) == []
+    assert office.mind.aside[-1].reason is Reason.CHANGED_SINCE
+    assert (office.place("bartek").priority, office.place("bartek").state) == (0, Standing.WAITLISTED)
+    office.ask("dawid", at=NOON + DAY, now=NOON + 2 * DAY)
+    assert office.with_standing(Standing.WAITLISTED) == ["bartek", "dawid"]
+    assert office.prefers("bartek", 50, at=NOON + 3 * SECOND) == [WAITLISTED], "the office gives another one"
 
 
 @pytest.mark.parametrize("ends", [SessionCancelled, SessionDrafted])
