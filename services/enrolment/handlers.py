@@ -23,7 +23,7 @@ from services.enrolment.decisions import (
     decide_withdrawal,
 )
 from services.enrolment.eligibility import Wait, never_eligible, taken_until
-from services.enrolment.history import note_set_aside, note_unchanged, note_wait
+from services.enrolment.history import note_refused, note_set_aside, note_unchanged, note_wait
 from services.enrolment.merging import decide_merged
 from services.enrolment.moments import NOMINATIONS_OPEN, OFFER_ENDS, PLACES_RELEASED, SESSION_DECIDED
 from services.enrolment.nominating import decide_nomination
@@ -476,6 +476,10 @@ def _answer(working: Working, heard: Heard[Asking], now: dt.datetime, *, before:
         note_wait(working, heard, decided, expires_at, before=before)
         return
     _say(working, decided, heard, at=heard.appended_at, now=now)
+    if isinstance(body, SubstitutionRequested):
+        for fact in decided:
+            if isinstance(fact, EnrolmentRefused) and body.leaves != body.comes:
+                note_refused(working, heard, body.comes if fact.person_id == body.leaves else body.leaves)
     if isinstance(body, AboutAPlace) and not _is_answered(decided, asked):  # It is so already.
         stands = working[Place].get(body.session_id, body.person_id)
         _leave_unchanged(working, heard, stands.event_id if stands else "")
