@@ -221,6 +221,7 @@ def on_places_released(working: Working, moment: Due) -> None:
     session = working[Session].get(session_named(moment.subject))
     if session is not None:
         _revise(working, [session.session_id], None, (), at=max(moment.at, released_since(working, session)))
+        _call(working, [session.session_id], None)
     _say_looked_at(working, moment)
 
 
