@@ -528,9 +528,7 @@ def test_who_confirmed_before_the_session_moved_has_not_confirmed_for_its_new_ti
 
 
 @pytest.mark.parametrize("says", ["accept", "confirmed"])
-def test_the_times_that_a_session_had_are_those_of_whoever_spoke_for_it_then(
-    office: Office, says: str
-) -> None:
+def test_the_times_that_a_session_had_are_those_of_whoever_spoke_for_it_then(office: Office, says: str) -> None:
     """Another planner takes over, and moves it before what was sent about the times of the first one is heard."""
     offering(office) if says == "accept" else office.session(**OFFERS)
     moves, hears, who = NOON + 2 * SECOND, NOON + DAY, "bartek"
