@@ -461,7 +461,7 @@ def _answer(working: Working, heard: Heard[Asking], now: dt.datetime, *, before:
         case PeopleNominated():
             decided = decide_nomination(working, session, body, **how)
         case SubstitutionRequested():
-            decided = decide_substitution(working, session, body, asked=asked, at=heard.appended_at)
+            decided = decide_substitution(working, session, body, **how)
         case CorrectionRequested():
             decided = _correct(working, session, heard, body, asked)
         case ExtraPlaceRequested() | PriorityRequested() | RemovalRequested() | RemovalLiftRequested():

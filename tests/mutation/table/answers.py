@@ -196,6 +196,15 @@ MUTATIONS = (
         ("tests/enrolment/test_offers.py::test_the_times_that_a_session_had_are_those_of_whoever_spoke_for_it_then",),
     ),
     Mutation(
+        "who comes instead of somebody who is elsewhere has a seat that is free",
+        "services/enrolment/substituting.py",
+        "    if not (place.state.waits and place.clashes_with):\n        return False\n",
+        "    if True:\n        return False\n",
+        (
+            "tests/enrolment/test_substitution.py::test_a_seat_that_is_free_and_that_who_leaves_could_not_take_is_the_newcomers",
+        ),
+    ),
+    Mutation(
         "a refused substitution is told of both",
         "services/enrolment/handlers.py",
         "                note_refused(working, heard, body.comes if fact.person_id == body.leaves else body.leaves)",
