@@ -118,10 +118,11 @@ def _passed(
     reply: Reply | None = None,
 ) -> list[PlaceState]:
     """An offer goes on to whoever is next. Whoever let it go waits behind all others, if the session says so and anybody else waits;
-    but nobody is asked again at once, because those others could not have taken the place."""
+    but nobody is asked again at once, because those others could not have taken the place, nor who says that they will not come."""
     waits = working[Place].where("session_id", session.session_id, state=Standing.WAITLISTED)
     others = (one for one in waits if one.person_id != place.person_id)
-    if session.terms.after_offer == AfterOffer.TO_THE_END and any(others):
+    waits_on = session.terms.after_offer == AfterOffer.TO_THE_END and reply is not Reply.DECLINED
+    if waits_on and any(others):
         to_the_end = {place.person_id: asked}
         facts = settled_with(working, session, at=at, now=now, to_the_end=to_the_end)
         given = [fact.person_id for fact in facts if fact.becomes.takes_seat]

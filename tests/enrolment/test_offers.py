@@ -117,6 +117,21 @@ def test_whoever_lets_an_offer_go_waits_behind_all_others_if_the_session_says_so
     assert office.with_standing(Standing.WAITLISTED) == ["dawid", "bartek"]
 
 
+def test_whoever_says_to_an_offer_that_they_will_not_come_waits_for_none_also_if_the_session_would_let_them(
+    office: Office,
+) -> None:
+    """As who says so while they wait. They would be asked again, and in the freeze have a place at once."""
+    offering(office, after_offer="to_the_end", freeze_hours=24)
+    assert office.reply("bartek", "declined", at=NOON + SECOND, now=NOON + SECOND) == [WITHDRAWN, OFFERED]
+    assert (reason(office, "bartek"), office.place("bartek").reply) == (
+        WithdrawalReason.OFFER_DECLINED,
+        Reply.DECLINED,
+    )
+    office.answer("celina", "accept", at=NOON + 2 * SECOND)
+    before = START - DAY - SECOND
+    assert office.withdraw("celina", at=before, now=START - DAY + SECOND) == [WITHDRAWN], "nobody waits"
+
+
 def test_whoever_lets_an_offer_go_waits_behind_all_others_also_if_the_office_had_preferred_them(office: Office) -> None:
     office.session(**OFFERS, after_offer="to_the_end")
     for number, person in enumerate(("anna", "bartek", "celina")):

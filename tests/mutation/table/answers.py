@@ -205,6 +205,15 @@ MUTATIONS = (
         ),
     ),
     Mutation(
+        "who says to an offer that they will not come waits for none",
+        "services/enrolment/replies.py",
+        " == AfterOffer.TO_THE_END and reply is not Reply.DECLINED",
+        " == AfterOffer.TO_THE_END",
+        (
+            "tests/enrolment/test_offers.py::test_whoever_says_to_an_offer_that_they_will_not_come_waits_for_none_also_if_the_session_would_let_them",
+        ),
+    ),
+    Mutation(
         "a refused substitution is told of both",
         "services/enrolment/handlers.py",
         "                note_refused(working, heard, body.comes if fact.person_id == body.leaves else body.leaves)",
