@@ -287,13 +287,17 @@ def _fields_of(session_id: str, entry: Entry, before: Place | None, number: int)
         "withdrawn_at": None,
         **({} if entry.nomination_id else answering(entry.asked)),
         **asked_at(before, AskedFor.PLACE, entry.asked),
-        "priority": before.priority if before else 0,
+        "priority": 0 if before is None or before.reason in _ENDS_A_PRIORITY else before.priority,
         "queued_at": entry.since,
         **NO_OFFER,
         **NO_OFFER_BEFORE,
         **NO_REPLY,
         "clashes_with": entry.clashes_with,
     }
+
+
+_ENDS_A_PRIORITY = (WithdrawalReason.OFFER_DECLINED, WithdrawalReason.OFFER_EXPIRED)
+"""It had brought them what it was for."""
 
 
 def _numbers(places: Sequence[Place], number: int) -> int:

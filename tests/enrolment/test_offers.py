@@ -147,6 +147,32 @@ def test_whoever_lets_an_offer_go_waits_behind_all_others_also_if_the_office_had
     assert lines(why(office, "celina"))[-1] == "offer_let_go"
 
 
+@pytest.mark.parametrize("how", ["declines", "lets it pass"])
+def test_whoever_let_an_offer_go_and_asks_again_is_not_first_by_what_the_office_had_preferred_them_for(
+    office: Office, how: str
+) -> None:
+    office.session(**OFFERS)
+    for number, person in enumerate(("anna", "bartek", "celina")):
+        office.ask(person, at=NOON - (3 - number) * SECOND)
+    office.prefers("celina", 50)
+    office.withdraw("anna")
+    office.answer("celina", "decline") if how == "declines" else office.pass_to(ENDS)
+    assert office.with_standing(Standing.OFFERED) == ["bartek"]
+    office.ask("dawid", at=ENDS, now=ENDS)
+    office.ask("celina", at=ENDS + SECOND)
+    assert office.with_standing(Standing.WAITLISTED) == ["dawid", "celina"]
+
+
+def test_who_gives_a_place_in_line_back_and_asks_again_has_the_priority_that_the_office_gave(office: Office) -> None:
+    office.session(**OFFERS)
+    for number, person in enumerate(("anna", "bartek", "celina")):
+        office.ask(person, at=NOON - (3 - number) * SECOND)
+    office.prefers("celina", 50)
+    office.withdraw("celina", at=NOON + SECOND)
+    office.ask("celina", at=NOON + 2 * SECOND)
+    assert office.with_standing(Standing.WAITLISTED) == ["celina", "bartek"]
+
+
 def test_where_nobody_else_waits_there_is_no_end_of_the_list_to_go_to(office: Office) -> None:
     offering(office, after_offer="to_the_end")
     office.withdraw("celina")

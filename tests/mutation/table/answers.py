@@ -214,6 +214,15 @@ MUTATIONS = (
         ),
     ),
     Mutation(
+        "a priority ends also of who let an offer go and asks again",
+        "services/enrolment/settling.py",
+        "0 if before is None or before.reason in _ENDS_A_PRIORITY else",
+        "0 if before is None else",
+        (
+            "tests/enrolment/test_offers.py::test_whoever_let_an_offer_go_and_asks_again_is_not_first_by_what_the_office_had_preferred_them_for",
+        ),
+    ),
+    Mutation(
         "a refused substitution is told of both",
         "services/enrolment/handlers.py",
         "                note_refused(working, heard, body.comes if fact.person_id == body.leaves else body.leaves)",
