@@ -155,6 +155,8 @@ def place_of(heard: Heard[PlaceFact]) -> Place:
         body.queued_at,
         body.offered_at,
         body.offered_until,
+        body.last_offered_at,
+        body.last_offer_ended_at,
         body.reply,
         body.replied_at,
         body.replied_for,

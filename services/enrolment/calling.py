@@ -6,6 +6,7 @@ from __future__ import annotations
 import datetime as dt
 
 from services.enrolment.corrections import capacity_of, share_of
+from services.enrolment.decisions import is_released
 from services.enrolment.eligibility import qualifies, taken_until
 from services.enrolment.state import Call, Session, Town
 from shared.contracts.enrolment import CallEnd, CallFact, NominationsCalledOff, NominationsInvited
@@ -38,7 +39,9 @@ def _call(
     if ends is not None:
         return _called_off(working, before, ends) if before and before.ended is None and before.until > now else None
     room, until = capacity_of(working, session), taken_until(working, session)
-    places = min(share_of(working, session) or room, room)
+    # What towns do not use is for all from the release day on.
+    share = None if is_released(working, session, now) else share_of(working, session)
+    places = min(share or room, room)
     if before is not None and before.ended is None and (before.places, before.until) == (places, until):
         return None
     return NominationsInvited(

@@ -341,14 +341,14 @@ def room_of(working: Working, session: Session, *, at: dt.datetime, now: dt.date
     offered = terms.free_places == FreePlaces.OFFERED and now < min(until, session.starts_at)
     return Room(
         seats_of(working, session),
-        None if _is_released(working, session, at) else share_of(working, session),
+        None if is_released(working, session, at) else share_of(working, session),
         offer_ends(terms, now, latest=until) if offered else None,
         is_given=at < until,
         is_open=session.state.takes_place,
     )
 
 
-def _is_released(working: Working, session: Session, at: dt.datetime) -> bool:
+def is_released(working: Working, session: Session, at: dt.datetime) -> bool:
     """Whether what towns have not used is for all: for whatever came from that day on, and, once that was decided, for all that is heard."""
     if session.releases_at is None:
         return False

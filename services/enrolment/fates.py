@@ -45,7 +45,8 @@ def verdict(known: Known, at: dt.datetime) -> Verdict:
     held = _open_hold(known, steps, at)
     if held is not None:
         return Verdict(Fate.HELD, standing, held)
-    refused = _last(steps, lambda step: step.what in (What.REFUSED, What.NOMINATION_REFUSED))
+    refused = _last(steps, lambda step: step.is_refusal and step.what is not What.ANSWERED_ELSEWHERE)
+    refused = refused or _last(steps, lambda step: step.is_refusal)
     other = _another_id(known, steps, at)
     is_merged = place is not None and place.reason == WithdrawalReason.MERGED  # That line names the other one.
     if other is not None and not is_merged:

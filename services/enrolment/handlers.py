@@ -23,7 +23,7 @@ from services.enrolment.decisions import (
     decide_withdrawal,
 )
 from services.enrolment.eligibility import Wait, never_eligible, taken_until
-from services.enrolment.history import note_set_aside, note_unchanged, note_wait
+from services.enrolment.history import note_refused, note_set_aside, note_unchanged, note_wait
 from services.enrolment.merging import decide_merged
 from services.enrolment.moments import NOMINATIONS_OPEN, OFFER_ENDS, PLACES_RELEASED, SESSION_DECIDED
 from services.enrolment.nominating import decide_nomination
@@ -221,6 +221,7 @@ def on_places_released(working: Working, moment: Due) -> None:
     session = working[Session].get(session_named(moment.subject))
     if session is not None:
         _revise(working, [session.session_id], None, (), at=max(moment.at, released_since(working, session)))
+        _call(working, [session.session_id], None)
     _say_looked_at(working, moment)
 
 
@@ -460,7 +461,7 @@ def _answer(working: Working, heard: Heard[Asking], now: dt.datetime, *, before:
         case PeopleNominated():
             decided = decide_nomination(working, session, body, **how)
         case SubstitutionRequested():
-            decided = decide_substitution(working, session, body, asked=asked, at=heard.appended_at)
+            decided = decide_substitution(working, session, body, **how)
         case CorrectionRequested():
             decided = _correct(working, session, heard, body, asked)
         case ExtraPlaceRequested() | PriorityRequested() | RemovalRequested() | RemovalLiftRequested():
@@ -476,6 +477,10 @@ def _answer(working: Working, heard: Heard[Asking], now: dt.datetime, *, before:
         note_wait(working, heard, decided, expires_at, before=before)
         return
     _say(working, decided, heard, at=heard.appended_at, now=now)
+    if isinstance(body, SubstitutionRequested):
+        for fact in decided:
+            if isinstance(fact, EnrolmentRefused) and body.leaves != body.comes:
+                note_refused(working, heard, body.comes if fact.person_id == body.leaves else body.leaves)
     if isinstance(body, AboutAPlace) and not _is_answered(decided, asked):  # It is so already.
         stands = working[Place].get(body.session_id, body.person_id)
         _leave_unchanged(working, heard, stands.event_id if stands else "")

@@ -118,6 +118,8 @@ class Became(StrEnum):
     UNCHANGED = "unchanged"
     """What it asks for was so already."""
     SET_ASIDE = "set_aside"
+    REFUSED = "refused"
+    """By a fact about somebody else whom it names, too."""
 
 
 @immutable
@@ -158,6 +160,11 @@ def note_unchanged(working: Working, heard: Heard[Any]) -> None:
     _note(working, heard, Became.UNCHANGED)
 
 
+def note_refused(working: Working, heard: Heard[Any], person_id: str) -> None:
+    """That a request is refused which is about this person, too, by a fact that is about another one."""
+    _note(working, heard, Became.REFUSED, people=[person_id])
+
+
 def _note(
     working: Working,
     heard: Heard[Any],
@@ -167,9 +174,10 @@ def _note(
     until: dt.datetime | None = None,
     reason: str | None = None,
     detail: str | None = None,
+    people: Iterable[str] | None = None,
 ) -> None:
     body = heard.body
-    for person_id in people_of(body):
+    for person_id in people_of(body) if people is None else people:
         asked = (body.session_id, what_it_asks(body), heard.appended_at, heard.stated_at)
         key = (heard.source, heard.event_id, person_id, working.now)
         working[Unsaid].put(Unsaid(*key, *asked, became, waits_for, until, reason, detail))

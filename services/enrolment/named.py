@@ -78,7 +78,7 @@ def named_by(inputs: Inputs) -> Named:
     for one in inputs:
         if isinstance(one, Due):
             named.sessions.add(session_named(one.subject))
-            if one.kind in (NOMINATIONS_OPEN, RECONCILE):
+            if one.kind in (NOMINATIONS_OPEN, PLACES_RELEASED, RECONCILE):
                 named.stated.add(session_named(one.subject))
             if one.kind in (PLACES_RELEASED, RECONCILE):
                 named.told_of.add(session_named(one.subject))

@@ -41,6 +41,11 @@ def decide_about_place(
         case PriorityRequested():
             if place is None or not place.is_active:
                 return _not_now("the person is not in the session: they have no place in line")
+            if body.priority and place.let_go_at is not None and at < place.let_go_at:
+                # It ended with that, whichever is heard first.
+                return NotDone(
+                    Reason.CHANGED_SINCE, "the person has let an offer go since, and waits behind all others"
+                )
             said = {"priority": body.priority, **answering(asked)}
             return settled_with(working, session, at=at, now=now, changing={body.person_id: said})
         case RemovalRequested():

@@ -10,7 +10,7 @@ from services.enrolment.eligibility import Wait, asked_since, gives_until, gone_
 from services.enrolment.overlaps import in_the_way
 from services.enrolment.settling import Leave
 from services.enrolment.state import Place, Risk, Session
-from services.enrolment.statements import is_cancelled_by, times_then
+from services.enrolment.statements import is_cancelled_by, times_then, was_off_since
 from services.enrolment.stating import NO_OFFER, NO_REPLY, Asked, answering, asked_at, carried, placed, refuse
 from shared.contracts.answers import CalendarAnswered
 from shared.contracts.enrolment import (
@@ -38,8 +38,8 @@ def decide_offer_answer(
     now: dt.datetime,
     reply: Reply | None = None,
 ) -> list[PlaceState] | Wait:
-    """What the answer to an offer leads to. It counts if it was sent while the offer held, whenever it is heard; whoever accepts will
-    come, and is not asked again."""
+    """What the answer to an offer leads to. It counts if it was sent while the offer held, whenever it is heard: also for one that was
+    made again since, if the one before had ended by nothing they did. Whoever accepts will come, and is not asked again."""
     if session is None:
         return Wait("session")
     place = working[Place].get(session.session_id, person_id)
@@ -77,14 +77,25 @@ def _why_no_answer(
         return RefusalReason.ALREADY_PLACED
     if place.state == Standing.WAITLISTED and not session.state.takes_place:
         return RefusalReason.SESSION_CANCELLED  # What was held for them ended with it, and for nothing that they did.
+    was_on_offer = place.was_on_offer(at)
+    if was_on_offer and _let_go_since(place, session, at):
+        return RefusalReason.WITHDRAWN_SINCE
+    if place.state.waits and was_on_offer:
+        return RefusalReason.SESSION_CANCELLED if was_off_since(working, session, at) else RefusalReason.OFFER_EXPIRED
     if place.offered_until is None or place.offered_at is None:
         has_ended = place.reason == WithdrawalReason.OFFER_EXPIRED
         return RefusalReason.OFFER_EXPIRED if has_ended else RefusalReason.NO_OFFER
-    if at < place.offered_at:
+    if at < place.offered_at and not was_on_offer:
         return RefusalReason.NO_OFFER
     if at >= place.offered_until:
         return RefusalReason.OFFER_EXPIRED
     return RefusalReason.SESSION_STARTED if not is_ahead(session, at) else None
+
+
+def _let_go_since(place: Place, session: Session, at: dt.datetime) -> bool:
+    """Whether they have said since that they do not take it, or that they do not come."""
+    waits_behind = place.let_go_at is not None and at < place.let_go_at
+    return waits_behind or asked_since(place, session, AskedFor.WITHDRAWAL, at)
 
 
 def decide_offer_ended(working: Working, session: Session, place: Place, *, now: dt.datetime) -> list[PlaceState]:
@@ -107,10 +118,11 @@ def _passed(
     reply: Reply | None = None,
 ) -> list[PlaceState]:
     """An offer goes on to whoever is next. Whoever let it go waits behind all others, if the session says so and anybody else waits;
-    but nobody is asked again at once, because those others could not have taken the place."""
+    but nobody is asked again at once, because those others could not have taken the place, nor who says that they will not come."""
     waits = working[Place].where("session_id", session.session_id, state=Standing.WAITLISTED)
     others = (one for one in waits if one.person_id != place.person_id)
-    if session.terms.after_offer == AfterOffer.TO_THE_END and any(others):
+    waits_on = session.terms.after_offer == AfterOffer.TO_THE_END and reply is not Reply.DECLINED
+    if waits_on and any(others):
         to_the_end = {place.person_id: asked}
         facts = settled_with(working, session, at=at, now=now, to_the_end=to_the_end)
         given = [fact.person_id for fact in facts if fact.becomes.takes_seat]

@@ -9,7 +9,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from services.enrolment.state import Place, in_line
-from services.enrolment.stating import CARRIED, NO_OFFER, NO_REPLY, Asked, answering, asked_at, carried, placed
+from services.enrolment.stating import (
+    CARRIED,
+    NO_OFFER,
+    NO_OFFER_BEFORE,
+    NO_REPLY,
+    Asked,
+    answering,
+    asked_at,
+    carried,
+    offer_over,
+    placed,
+)
 from shared.contracts.enrolment import (
     LAST_EPISODE,
     LAST_NUMBER,
@@ -127,12 +138,13 @@ def settle(
         if place.is_active and place.person_id not in leaving:
             fields, standing = {**carried(place), **changing.get(place.person_id, {})}, place.state
             if standing is Standing.OFFERED and not room.is_open:
-                standing = Standing.WAITLISTED
+                fields, standing = fields | offer_over(place, decided_at), Standing.WAITLISTED
             if place.person_id in to_the_end:
                 asked = to_the_end[place.person_id]
                 said = {**answering(asked), **asked_at(place, AskedFor.PLACE, None)}
                 last = {"queued_at": decided_at, "queue": _numbers(places, 1), "priority": 0}
-                fields, standing = {**fields, **NO_OFFER, **said, **last}, Standing.WAITLISTED
+                over = offer_over(place, min(decided_at, asked.at if asked else place.offered_until or decided_at))
+                fields, standing = {**fields, **over, **said, **last}, Standing.WAITLISTED
             line.append(InLine(place, fields, standing))
     line += _coming(session_id, places, entering)
     line.sort(key=lambda one: one.order)
@@ -222,7 +234,7 @@ def left(
     wants = AskedFor.WITHDRAWAL
     fields = {
         **carried(place),
-        **NO_OFFER,
+        **offer_over(place, leave.asked.at if leave.asked else decided_at),
         "clashes_with": (),
         **answering(leave.asked),
         **asked_at(place, wants, leave.asked),
@@ -275,12 +287,17 @@ def _fields_of(session_id: str, entry: Entry, before: Place | None, number: int)
         "withdrawn_at": None,
         **({} if entry.nomination_id else answering(entry.asked)),
         **asked_at(before, AskedFor.PLACE, entry.asked),
-        "priority": before.priority if before else 0,
+        "priority": 0 if before is None or before.reason in _ENDS_A_PRIORITY else before.priority,
         "queued_at": entry.since,
         **NO_OFFER,
+        **NO_OFFER_BEFORE,
         **NO_REPLY,
         "clashes_with": entry.clashes_with,
     }
+
+
+_ENDS_A_PRIORITY = (WithdrawalReason.OFFER_DECLINED, WithdrawalReason.OFFER_EXPIRED)
+"""It had brought them what it was for."""
 
 
 def _numbers(places: Sequence[Place], number: int) -> int:

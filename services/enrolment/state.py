@@ -198,6 +198,9 @@ class Place(FactRow):
     offered_at: dt.datetime | None
     offered_until: dt.datetime | None
     """Of an offer that is open."""
+    last_offered_at: dt.datetime | None
+    last_offer_ended_at: dt.datetime | None
+    """Of the one before that, which is over."""
     reply: Reply
     replied_at: dt.datetime | None
     replied_for: str | None
@@ -227,6 +230,18 @@ class Place(FactRow):
     def out_since(self) -> dt.datetime:
         """Of a place that is withdrawn: since when, whatever was asked of it in vain since. An older fact does not say it."""
         return self.withdrawn_at or self.decided_at
+
+    def was_on_offer(self, at: dt.datetime) -> bool:
+        """Whether what is on offer no longer, or is anew, was on offer then."""
+        made, ended = self.last_offered_at, self.last_offer_ended_at
+        return made is not None and ended is not None and made <= at < ended
+
+    @property
+    def let_go_at(self) -> dt.datetime | None:
+        """When they let an offer go, for which they wait behind all others since; of an offer that ended by nothing they did: None."""
+        ended = self.last_offer_ended_at
+        is_last = ended is not None and self.queued_at is not None and ended <= self.queued_at
+        return ended if self.is_active and is_last else None
 
     @property
     def tag(self) -> str:

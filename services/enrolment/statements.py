@@ -99,13 +99,9 @@ def town_names(held: Iterable[Told]) -> Mapping[str, str]:
 
 
 def stated_then(working: Working, session: Session, at: dt.datetime) -> SessionFact | None:
-    """What had been said of the session last at that moment, by whoever speaks for it; None: nothing."""
-    told = working[Told].where("subject", session_subject(session.session_id), source=session.source)
-    known = [one for one in told if one.heard_at <= at]
-    if not known:
-        return None
-    stated: SessionFact = body_of(max(known, key=lambda one: (one.version, *one.place_in_log())))
-    return stated
+    """What had been said of the session last at that moment, by whoever spoke for it then; None: nothing."""
+    known = [one for one in _stated_of(working, session) if one.heard_at <= at]
+    return body_of(known[-1]) if known else None
 
 
 def settled_by(working: Working, settled: Settled) -> SessionFact | None:
@@ -148,6 +144,12 @@ def cancelled_since(working: Working, session: Session) -> dt.datetime:
 def is_cancelled_by(working: Working, session: Session, at: dt.datetime) -> bool:
     """Whether it is cancelled, and was then."""
     return session.state == SessionStanding.CANCELLED and at >= cancelled_since(working, session)
+
+
+def was_off_since(working: Working, session: Session, at: dt.datetime) -> bool:
+    """Whether it was said after that moment that it does not take place."""
+    since = (one for one in _stated_of(working, session) if one.heard_at > at)
+    return any(not session_standing_after(body_of(one)).takes_place for one in since)
 
 
 def times_then(working: Working, session: Session, at: dt.datetime) -> str:

@@ -34,6 +34,8 @@ CARRIED = (
     "queued_at",
     "offered_at",
     "offered_until",
+    "last_offered_at",
+    "last_offer_ended_at",
     "reply",
     "replied_at",
     "replied_for",
@@ -46,6 +48,7 @@ CARRIED = (
 )
 """What stays as it is in a new fact, unless that says otherwise."""
 NO_OFFER: dict[str, Any] = {"offered_at": None, "offered_until": None}
+NO_OFFER_BEFORE: dict[str, Any] = {"last_offered_at": None, "last_offer_ended_at": None}
 NO_REPLY: dict[str, Any] = {"reply": Reply.NONE, "replied_at": None, "replied_for": None}
 
 
@@ -76,6 +79,13 @@ def carried(place: Place) -> dict[str, Any]:
     if place.state is Standing.WITHDRAWN:
         fields["withdrawn_at"] = place.out_since
     return {"session_id": place.session_id, "person_id": place.person_id, **fields}
+
+
+def offer_over(place: Place, ended_at: dt.datetime) -> dict[str, Any]:
+    """That what was on offer to them is no longer: what they had sent by then was about that."""
+    if place.offered_at is None:
+        return {}
+    return {**NO_OFFER, "last_offered_at": place.offered_at, "last_offer_ended_at": ended_at}
 
 
 def answering(asked: Asked | None) -> dict[str, Any]:

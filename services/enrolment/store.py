@@ -93,19 +93,20 @@ _PLACES_OF_PEOPLE = (
     .join(SESSION, SESSION.c.session_id == PLACE.c.session_id)
     .where(any_of(PLACE.c.person_id, "people"), SESSION.c.ends_at > sa.bindparam("since"))
 )
-# Where else at the same time the people in question may be: what is over is in nobody's way.
-_THEIRS = sa.and_(
-    sa.or_(
-        any_of(PLACE.c.person_id, "people"),
-        PLACE.c.person_id.in_(sa.select(MEMBERSHIP.c.person_id).where(any_of(MEMBERSHIP.c.city_id, "cities"))),
-    ),
-    PLACE.c.state.in_(ACTIVE),
-    SESSION.c.ends_at > sa.bindparam("since"),
-)
-_PLACES_ELSEWHERE = sa.select(PLACE).join(SESSION, SESSION.c.session_id == PLACE.c.session_id).where(_THEIRS)
-_SESSIONS_ELSEWHERE = sa.select(SESSION).where(
-    sa.exists().where(PLACE.c.session_id == SESSION.c.session_id, _THEIRS).correlate(SESSION)
-)
+_TEAMS = sa.select(MEMBERSHIP.c.person_id).where(any_of(MEMBERSHIP.c.city_id, "cities"))
+
+
+def _elsewhere(theirs: sa.ColumnElement[bool]) -> tuple[sa.Select[Any], sa.Select[Any]]:
+    """Where else at the same time the people in question may be, and those sessions: what is over is in nobody's way."""
+    active = sa.and_(theirs, PLACE.c.state.in_(ACTIVE), SESSION.c.ends_at > sa.bindparam("since"))
+    places = sa.select(PLACE).join(SESSION, SESSION.c.session_id == PLACE.c.session_id).where(active)
+    is_there = sa.exists().where(PLACE.c.session_id == SESSION.c.session_id, active).correlate(SESSION)
+    return places, sa.select(SESSION).where(is_there)
+
+
+# Where no team is in question nobody looks for one: no index helps with "or", and every place of every session to come would be looked at.
+_OF_PEOPLE = _elsewhere(any_of(PLACE.c.person_id, "people"))
+_OF_TEAMS = _elsewhere(sa.or_(any_of(PLACE.c.person_id, "people"), PLACE.c.person_id.in_(_TEAMS)))
 _PLACES = sa.select(PLACE).where(any_of(PLACE.c.session_id, "sessions"))
 _MEMBERSHIPS = sa.select(MEMBERSHIP).where(
     sa.or_(any_of(MEMBERSHIP.c.person_id, "people"), any_of(MEMBERSHIP.c.city_id, "cities"))
@@ -119,19 +120,15 @@ _CALLING = sa.select(SESSION).where(
 )
 _SEATED = sa.select(PLACE).where(any_of(PLACE.c.session_id, "sessions"), PLACE.c.state.in_(SEAT_TAKING))
 _SETTLED = sa.select(SETTLED).where(any_of(SETTLED.c.session_id, "sessions"))
-# Of those who ask it counts whether they are known at all; of the many others only who was erased.
-_PEOPLE = sa.select(PERSON).where(
-    sa.or_(
-        any_of(PERSON.c.person_id, "asking"),
-        sa.and_(
-            PERSON.c.erased,
-            sa.or_(
-                any_of(PERSON.c.person_id, "people"),
-                PERSON.c.person_id.in_(sa.select(MEMBERSHIP.c.person_id).where(any_of(MEMBERSHIP.c.city_id, "cities"))),
-            ),
-        ),
-    )
-)
+
+
+def _people(theirs: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    """Of those who ask it counts whether they are known at all; of the many others only who was erased."""
+    return sa.select(PERSON).where(sa.or_(any_of(PERSON.c.person_id, "asking"), sa.and_(PERSON.c.erased, theirs)))
+
+
+_PEOPLE = _people(any_of(PERSON.c.person_id, "people"))
+_PEOPLE_AND_TEAMS = _people(sa.or_(any_of(PERSON.c.person_id, "people"), PERSON.c.person_id.in_(_TEAMS)))
 _MERGED = sa.select(MERGED)
 _ALL_TOWNS = sa.select(TOWN)
 _VERSION = ("subject", "source", "version")
@@ -281,9 +278,8 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     def all_erased() -> Loaded:
         return loaded_by("person_id", people | {member.person_id for member in working[Membership]}, erased=True)
 
-    reads.rows(
-        working[Person], _PEOPLE, {**about, "asking": sorted(asking)}, loaded_by("person_id", asking), all_erased
-    )
+    who = _PEOPLE_AND_TEAMS if cities else _PEOPLE
+    reads.rows(working[Person], who, {**about, "asking": sorted(asking)}, loaded_by("person_id", asking), all_erased)
     if changed:
         calling_too = {one.session_id for one in working[Session] if one.calls_towns} - sessions
         named_too = {"sessions": sorted(calling_too)}
@@ -397,8 +393,9 @@ def _load_elsewhere(reads: Reads, working: Working, people: set[str], cities: se
     def where_they_are() -> Loaded:
         return loaded_by("session_id", {place.session_id for place in working[Place] if place.is_active})
 
-    reads.rows(working[Place], _PLACES_ELSEWHERE, parameters, of_all)
-    reads.rows(working[Session], _SESSIONS_ELSEWHERE, parameters, where_they_are)
+    places, sessions = _OF_TEAMS if cities else _OF_PEOPLE
+    reads.rows(working[Place], places, parameters, of_all)
+    reads.rows(working[Session], sessions, parameters, where_they_are)
 
 
 def _hours(working: Working, sessions: set[str], inputs: Inputs) -> Hours:

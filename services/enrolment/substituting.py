@@ -6,6 +6,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import replace
 
+from services.enrolment.decisions import room_of
 from services.enrolment.eligibility import (
     Wait,
     announced_at,
@@ -14,14 +15,15 @@ from services.enrolment.eligibility import (
     gone_since,
     is_ahead,
     never_eligible,
+    seated_in,
     why_not_for,
 )
 from services.enrolment.overlaps import in_the_way
 from services.enrolment.people import memberships_of
-from services.enrolment.settling import Leave, left
+from services.enrolment.settling import Leave, has_seat_for, left
 from services.enrolment.state import Place, Session
 from services.enrolment.statements import cancelled_since
-from services.enrolment.stating import NO_REPLY, Asked, asked_at, carried, placed, refuse
+from services.enrolment.stating import NO_OFFER_BEFORE, NO_REPLY, Asked, asked_at, carried, placed, refuse
 from shared.contracts.enrolment import (
     LAST_EPISODE,
     AskedFor,
@@ -45,13 +47,19 @@ class Refused:
 
 
 def decide_substitution(
-    working: Working, session: Session | None, asks: SubstitutionRequested, *, asked: Asked, at: dt.datetime
+    working: Working,
+    session: Session | None,
+    asks: SubstitutionRequested,
+    *,
+    asked: Asked,
+    at: dt.datetime,
+    now: dt.datetime,
 ) -> list[PlaceState] | Wait:
     """What becomes of the two: whoever comes has the place as it was, its standing, its place in line and its offer, and whoever leaves
     is out until they ask again. A refusal is said of the one whom it is about.
 
     Until the session begins, also while nothing else moves any more: somebody who falls ill on the morning is what it is for. No seat
-    becomes free, so nobody who waits is passed over.
+    becomes free, so nobody who waits is passed over; but one that is free, and that who leaves could not have for a place elsewhere, is theirs.
     """
     if session is None or session.state == SessionStanding.DRAFT:
         return Wait("session")
@@ -67,7 +75,8 @@ def decide_substitution(
         return [_refusal(working, session.session_id, found, asked)]
     facts: list[PlaceState] = []
     if not _came_for(before, place):
-        facts.append(_comes(place, before, asks, asked, working.now))
+        standing = Standing.ENROLLED if _finds_a_seat(working, session, place, asks.city_id, at, now) else place.state
+        facts.append(_comes(place, before, asks, asked, working.now, standing))
     # Last: it answers. What is lost of these two with the end of our stream is said again as long as the answer is.
     gone = left(place, Leave(WithdrawalReason.SUBSTITUTED, asked), working.now, substituted_by=asks.comes)
     return [*facts, gone]
@@ -141,16 +150,32 @@ def _came_for(before: Place | None, place: Place | None) -> bool:
     return (before.queued_at, before.queue) == (place.queued_at, place.queue)
 
 
+def _finds_a_seat(
+    working: Working, session: Session, place: Place, city_id: str, at: dt.datetime, now: dt.datetime
+) -> bool:
+    """Whether who leaves waited although a seat is free for the town, because of what they have at the same time."""
+    if not (place.state.waits and place.clashes_with):
+        return False
+    room = room_of(working, session, at=at, now=now)
+    return has_seat_for(city_id, seated_in(working, session.session_id), room)
+
+
 def _comes(
-    place: Place, before: Place | None, asks: SubstitutionRequested, asked: Asked, decided_at: dt.datetime
+    place: Place,
+    before: Place | None,
+    asks: SubstitutionRequested,
+    asked: Asked,
+    decided_at: dt.datetime,
+    standing: Standing,
 ) -> PlaceState:
     """The place as it was, and somebody else's."""
     episode = before.episode if before is not None else 0
     comes_in = before is None or not before.is_active
     return placed(
-        place.state,
+        standing,
         {
             **carried(place),
+            **NO_OFFER_BEFORE,
             **NO_REPLY,
             "clashes_with": (),
             **asked_at(before, AskedFor.PLACE, asked),

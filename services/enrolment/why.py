@@ -155,6 +155,11 @@ class Step:
     """The other id of the same human of which it was said, and with which it stays."""
 
     @property
+    def is_refusal(self) -> bool:
+        """Whether it tells of a request that was turned down, be it by a fact about somebody else."""
+        return self.type == EnrolmentRefused.type_name() or self.what is What.NOMINATION_REFUSED
+
+    @property
     def key(self) -> tuple[dt.datetime, int, str]:
         """In the order in which it became known; of one moment first what others said, then what waits, then what we said of it."""
         return self.heard_at, 2 if self.what.is_ours else int(self.type is None), self.event_id or ""
@@ -370,6 +375,7 @@ def _step_of_nomination(one: Heard[Any], nominee: Nominee) -> Step:
 # --- what became no fact ---------------------------------------------------------------------
 
 _UNSAID = {
+    # What refused it is a line of its own.
     Became.HELD: What.REQUEST_HELD,
     Became.UNCHANGED: What.REQUEST_UNCHANGED,
     Became.SET_ASIDE: What.REQUEST_SET_ASIDE,
@@ -379,7 +385,7 @@ _UNSAID = {
 def _unsaid(known: Known, ids: set[str]) -> list[Step]:
     steps = []
     unsaid = [one for one in known.unsaid if one.person_id in ids]
-    for one in unsaid:
+    for one in (one for one in unsaid if one.became in _UNSAID):
         request = Asking(one.request_source, one.request_id, one.asked_for, one.asked_at)
         steps.append(
             Step(
@@ -393,7 +399,8 @@ def _unsaid(known: Known, ids: set[str]) -> list[Step]:
             )
         )
     own = {one.event_id for one in known.said}
-    held = {(one.request_source, one.request_id) for one in unsaid if one.became is Became.HELD}
+    ends_with_it = (Became.HELD, Became.REFUSED)
+    held = {(one.request_source, one.request_id) for one in unsaid if one.became in ends_with_it}
     for key, answer in known.answers:
         if key in held and answer.event_id not in own:  # Of the two of a substitution it was said of the other one.
             said = (answer.source, answer.event_id, answer.type, answer.stated_at, answer.stated_at)

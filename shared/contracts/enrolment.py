@@ -318,6 +318,9 @@ class PlaceState(Fact):
     offered_at: Moment | None = None
     offered_until: Moment | None = None
     """When the place was offered, and until when it is held: of an offer that is open."""
+    last_offered_at: Moment | None = None
+    last_offer_ended_at: Moment | None = None
+    """Of the offer before that, which is over: when it was made, and since when it is. What was sent between the two was an answer to it."""
     reply: Reply = Reply.NONE
     replied_at: Moment | None = None
     replied_for: Digest | None = None

@@ -200,6 +200,44 @@ def test_a_call_whose_deadline_has_passed_is_left_as_it_was_said(called: Office)
     assert calls(called) == [(TOWN, "3")]
 
 
+RELEASE, RELEASES = "2026-11-04", dt.datetime(2026, 11, 3, 23, tzinfo=dt.UTC)
+
+
+def test_from_the_release_day_on_a_town_is_called_for_all_that_a_session_has(office: Office) -> None:
+    office.session(**TERMS, release_date=RELEASE)
+    office.pass_to(RELEASES)
+    assert calls(office) == [(TOWN, "3"), (TOWN, "5")], "what towns have not used is for this one, too"
+    office.town(OTHER, at=RELEASES, now=RELEASES)
+    assert calls(office)[2:] == [(OTHER, "5")]
+    assert news(office, states(release_date=RELEASE, venue="elsewhere"), at=RELEASES, now=RELEASES) == []
+    assert office.nominate("anna", "bartek", "celina", "dawid", at=RELEASES) == dict.fromkeys(
+        ("anna", "bartek", "celina", "dawid"), "enrolled"
+    )
+
+
+def test_a_town_that_qualifies_after_the_release_day_is_called_for_all_also_before_that_was_decided(
+    office: Office,
+) -> None:
+    office.session(**TERMS, release_date=RELEASE)
+    office.town(OTHER, at=RELEASES, now=RELEASES)
+    assert calls(office)[1:] == [(OTHER, "5")]
+    office.pass_to(RELEASES)
+    assert calls(office)[2:] == [(TOWN, "5")]
+
+
+def test_a_release_whose_day_is_moved_ahead_again_gives_towns_their_share_back(office: Office) -> None:
+    office.session(**TERMS, release_date=RELEASE)
+    office.pass_to(RELEASES)
+    assert news(office, states(release_date="2026-11-08"), at=RELEASES, now=RELEASES) == [(TOWN, "3")]
+
+
+def test_a_release_after_towns_may_nominate_calls_nobody(office: Office) -> None:
+    office.session(**TERMS, release_date="2026-11-20")
+    office.town(OTHER)
+    office.pass_to(dt.datetime(2026, 11, 20, tzinfo=dt.UTC))
+    assert calls(office) == [(TOWN, "3"), (OTHER, "3")]
+
+
 def test_whichever_is_heard_first_the_town_the_stage_or_the_session_the_call_is_the_same() -> None:
     orders = (("phase", "town", "session"), ("session", "town", "phase"), ("town", "session", "phase"))
     found = []

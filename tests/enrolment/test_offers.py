@@ -26,6 +26,7 @@ from shared.contracts.enrolment import (
 from shared.contracts.planner import SessionCancelled, SessionDrafted, SessionKind, SessionRescheduled
 from shared.contracts.portal import Reply
 from shared.contracts.selection import CityWithdrawn
+from shared.events.envelope import Reason
 from shared.state.working import Due
 from shared.testing import NOON, body_of, heard
 from tests.enrolment.explained import last, lines, why
@@ -116,6 +117,21 @@ def test_whoever_lets_an_offer_go_waits_behind_all_others_if_the_session_says_so
     assert office.with_standing(Standing.WAITLISTED) == ["dawid", "bartek"]
 
 
+def test_whoever_says_to_an_offer_that_they_will_not_come_waits_for_none_also_if_the_session_would_let_them(
+    office: Office,
+) -> None:
+    """As who says so while they wait. They would be asked again, and in the freeze have a place at once."""
+    offering(office, after_offer="to_the_end", freeze_hours=24)
+    assert office.reply("bartek", "declined", at=NOON + SECOND, now=NOON + SECOND) == [WITHDRAWN, OFFERED]
+    assert (reason(office, "bartek"), office.place("bartek").reply) == (
+        WithdrawalReason.OFFER_DECLINED,
+        Reply.DECLINED,
+    )
+    office.answer("celina", "accept", at=NOON + 2 * SECOND)
+    before = START - DAY - SECOND
+    assert office.withdraw("celina", at=before, now=START - DAY + SECOND) == [WITHDRAWN], "nobody waits"
+
+
 def test_whoever_lets_an_offer_go_waits_behind_all_others_also_if_the_office_had_preferred_them(office: Office) -> None:
     office.session(**OFFERS, after_offer="to_the_end")
     for number, person in enumerate(("anna", "bartek", "celina")):
@@ -129,6 +145,32 @@ def test_whoever_lets_an_offer_go_waits_behind_all_others_also_if_the_office_had
     assert office.with_standing(Standing.WAITLISTED) == ["celina"]
     assert office.place("celina").priority == 0
     assert lines(why(office, "celina"))[-1] == "offer_let_go"
+
+
+@pytest.mark.parametrize("how", ["declines", "lets it pass"])
+def test_whoever_let_an_offer_go_and_asks_again_is_not_first_by_what_the_office_had_preferred_them_for(
+    office: Office, how: str
+) -> None:
+    office.session(**OFFERS)
+    for number, person in enumerate(("anna", "bartek", "celina")):
+        office.ask(person, at=NOON - (3 - number) * SECOND)
+    office.prefers("celina", 50)
+    office.withdraw("anna")
+    office.answer("celina", "decline") if how == "declines" else office.pass_to(ENDS)
+    assert office.with_standing(Standing.OFFERED) == ["bartek"]
+    office.ask("dawid", at=ENDS, now=ENDS)
+    office.ask("celina", at=ENDS + SECOND)
+    assert office.with_standing(Standing.WAITLISTED) == ["dawid", "celina"]
+
+
+def test_who_gives_a_place_in_line_back_and_asks_again_has_the_priority_that_the_office_gave(office: Office) -> None:
+    office.session(**OFFERS)
+    for number, person in enumerate(("anna", "bartek", "celina")):
+        office.ask(person, at=NOON - (3 - number) * SECOND)
+    office.prefers("celina", 50)
+    office.withdraw("celina", at=NOON + SECOND)
+    office.ask("celina", at=NOON + 2 * SECOND)
+    assert office.with_standing(Standing.WAITLISTED) == ["celina", "bartek"]
 
 
 def test_where_nobody_else_waits_there_is_no_end_of_the_list_to_go_to(office: Office) -> None:
@@ -226,6 +268,32 @@ def test_an_offer_ends_when_the_session_is_cancelled_and_the_person_is_the_next_
     on_offer.pass_to(ENDS + DAY)
     assert on_offer.hear(session(model=SessionRescheduled, **OFFERS), at=ENDS + DAY) == [OFFERED]
     assert on_offer.place("bartek").offered_until == ENDS + 3 * DAY
+
+
+def test_a_priority_that_is_heard_late_takes_nobodys_offer_and_puts_its_person_before_all_who_wait(
+    on_offer: Office,
+) -> None:
+    for person in ("dawid", "ewa"):
+        on_offer.member(person)
+        on_offer.ask(person, at=NOON)
+    assert on_offer.prefers("ewa", 50, at=NOON - SECOND / 2, now=NOON + DAY) == [WAITLISTED]
+    assert on_offer.with_standing(Standing.OFFERED) == ["bartek"], "what was promised stays"
+    assert on_offer.with_standing(Standing.WAITLISTED) == ["ewa", "celina", "dawid"]
+    assert on_offer.answer("bartek", "decline", at=NOON + DAY) == [WITHDRAWN, OFFERED]
+    assert on_offer.with_standing(Standing.OFFERED) == ["ewa"]
+
+
+def test_a_priority_that_was_given_before_its_person_let_an_offer_go_has_ended_with_that_whichever_is_heard_first(
+    office: Office,
+) -> None:
+    offering(office, after_offer="to_the_end")
+    office.answer("bartek", "decline", at=NOON + 2 * SECOND, now=NOON + DAY)
+    assert office.prefers("bartek", 50, at=NOON + SECOND) == []
+    assert office.mind.aside[-1].reason is Reason.CHANGED_SINCE
+    assert (office.place("bartek").priority, office.place("bartek").state) == (0, Standing.WAITLISTED)
+    office.ask("dawid", at=NOON + DAY, now=NOON + 2 * DAY)
+    assert office.with_standing(Standing.WAITLISTED) == ["bartek", "dawid"]
+    assert office.prefers("bartek", 50, at=NOON + 3 * SECOND) == [WAITLISTED], "the office gives another one"
 
 
 @pytest.mark.parametrize("ends", [SessionCancelled, SessionDrafted])
@@ -358,6 +426,98 @@ def test_working_hours_are_those_of_polish_offices(made: str, ends: str) -> None
     assert after_working(begin.astimezone(dt.UTC), dt.timedelta(hours=8)) == end.astimezone(dt.UTC)
 
 
+# --- an answer that is heard once something else has become of the offer --------------------
+
+
+def off_and_on(office: Office, **changes: Any) -> None:
+    """The session is cancelled two seconds after the offer, and on again the day after."""
+    office.hear(session(model=SessionCancelled, **OFFERS), at=NOON + 2 * SECOND, now=NOON + DAY)
+    office.hear(session(model=SessionRescheduled, **OFFERS | changes), at=NOON + DAY, now=NOON + DAY)
+
+
+@pytest.mark.parametrize(("answer", "said"), [("accept", [ENROLLED]), ("decline", [WITHDRAWN, OFFERED])])
+def test_an_answer_in_time_counts_for_the_offer_that_was_made_again_since(
+    on_offer: Office, answer: str, said: list[str]
+) -> None:
+    off_and_on(on_offer)
+    assert on_offer.place("bartek").offered_at == NOON + DAY
+    assert on_offer.answer("bartek", answer, at=NOON + SECOND) == said
+
+
+def test_who_accepted_an_offer_of_other_times_has_that_which_was_made_again_and_is_asked_anew(on_offer: Office) -> None:
+    off_and_on(on_offer, date="2026-12-08")
+    assert on_offer.answer("bartek", "accept", at=NOON + SECOND) == [ENROLLED]
+    assert on_offer.place("bartek").reply == Reply.NONE
+
+
+def test_an_answer_sent_while_nothing_was_on_offer_is_none_to_what_is_offered_again(on_offer: Office) -> None:
+    off_and_on(on_offer)
+    on_offer.hear(session(model=SessionCancelled, **OFFERS), at=NOON + 2 * DAY, now=NOON + 2 * DAY)
+    on_offer.hear(session(model=SessionRescheduled, **OFFERS), at=NOON + 4 * DAY, now=NOON + 4 * DAY)
+    assert on_offer.answer("bartek", "accept", at=NOON + 3 * DAY) == [REFUSED]
+    assert on_offer.place("bartek").refusal == RefusalReason.NO_OFFER
+    assert on_offer.answer("bartek", "accept", at=NOON - SECOND / 2) == [REFUSED]
+    assert on_offer.place("bartek").refusal == RefusalReason.NO_OFFER
+
+
+def test_who_accepted_before_the_session_was_off_and_waits_since_it_is_on_again_reads_of_that(on_offer: Office) -> None:
+    on_offer.prefers("celina", 50, at=NOON + SECOND)
+    off_and_on(on_offer)
+    assert on_offer.with_standing(Standing.OFFERED) == ["celina"]
+    assert on_offer.answer("bartek", "accept", at=NOON + SECOND) == [REFUSED]
+    assert on_offer.place("bartek").refusal == RefusalReason.SESSION_CANCELLED
+
+
+def test_who_accepted_before_their_town_withdrew_has_what_is_offered_them_once_it_is_back(on_offer: Office) -> None:
+    on_offer.town(model=CityWithdrawn, at=NOON + 2 * SECOND, now=NOON + DAY)
+    on_offer.town(at=NOON + DAY, now=NOON + DAY)
+    assert on_offer.with_standing(Standing.OFFERED) == ["bartek"]
+    assert on_offer.answer("bartek", "accept", at=NOON + SECOND) == [ENROLLED]
+
+
+def test_who_accepted_before_their_town_withdrew_and_waits_now_that_it_is_back_reads_that_it_has_gone_on(
+    on_offer: Office,
+) -> None:
+    on_offer.town(OTHER)
+    on_offer.member("olga", OTHER)
+    on_offer.town(model=CityWithdrawn, at=NOON + 2 * SECOND, now=NOON + DAY)
+    on_offer.ask("olga", at=NOON + DAY)
+    on_offer.town(at=NOON + DAY, now=NOON + DAY)
+    assert on_offer.with_standing(Standing.WAITLISTED) == ["bartek", "celina"]
+    assert on_offer.answer("bartek", "accept", at=NOON + SECOND) == [REFUSED]
+    assert on_offer.place("bartek").refusal == RefusalReason.OFFER_EXPIRED
+
+
+LETS_GO = {
+    "declines": lambda office: office.answer("bartek", "decline", at=NOON + 2 * SECOND, now=NOON + DAY),
+    "gives it back": lambda office: office.withdraw("bartek", at=NOON + 2 * SECOND, now=NOON + DAY),
+    "is replaced": lambda office: office.substitute("bartek", "dawid", at=NOON + 2 * SECOND, now=NOON + DAY),
+}
+
+
+@pytest.mark.parametrize("after_offer", ["leaves", "to_the_end"])
+@pytest.mark.parametrize("how", LETS_GO)
+def test_who_accepted_and_then_let_the_offer_go_reads_of_that_whichever_is_heard_first(
+    office: Office, how: str, after_offer: str
+) -> None:
+    offering(office, after_offer=after_offer)
+    LETS_GO[how](office)
+    stands = office.place("bartek").state
+    for answer in ("accept", "decline"):
+        assert office.answer("bartek", answer, at=NOON + SECOND) == [REFUSED]
+        assert (office.place("bartek").state, office.place("bartek").refusal) == (stands, RefusalReason.WITHDRAWN_SINCE)
+
+
+def test_who_let_an_offer_go_and_is_asked_again_is_not_answered_for_by_what_they_said_before(office: Office) -> None:
+    offering(office, after_offer="to_the_end")
+    office.answer("bartek", "decline", at=NOON + 2 * SECOND, now=NOON + 2 * SECOND)
+    office.answer("celina", "decline", at=NOON + 3 * SECOND, now=NOON + 3 * SECOND)
+    assert office.with_standing(Standing.OFFERED) == ["bartek"]
+    assert office.answer("bartek", "accept", at=NOON + SECOND) == [REFUSED]
+    assert office.place("bartek").refusal == RefusalReason.WITHDRAWN_SINCE
+    assert office.answer("bartek", "accept", at=NOON + 4 * SECOND) == [ENROLLED]
+
+
 # --- what people reply ---------------------------------------------------------------------
 
 
@@ -406,6 +566,22 @@ def test_who_confirmed_before_the_session_moved_has_not_confirmed_for_its_new_ti
     assert (place.state, place.reply, place.refusal) == (Standing.ENROLLED, Reply.NONE, RefusalReason.SESSION_MOVED)
     office.reply("anna", "confirmed", at=NOON + 3 * SECOND)
     assert office.place("anna").reply == Reply.CONFIRMED
+
+
+@pytest.mark.parametrize("says", ["accept", "confirmed"])
+def test_the_times_that_a_session_had_are_those_of_whoever_spoke_for_it_then(office: Office, says: str) -> None:
+    """Another planner takes over, and moves it before what was sent about the times of the first one is heard."""
+    offering(office) if says == "accept" else office.session(**OFFERS)
+    moves, hears, who = NOON + 2 * SECOND, NOON + DAY, "bartek"
+    if says == "confirmed":
+        office.ask(who)
+    office.taken_over("urn:other-planner", at=NOON + SECOND)
+    office.session(**OFFERS, date="2026-12-08", at=moves, now=hears, source="urn:other-planner")
+    if says == "accept":
+        assert office.answer(who, says, at=moves - SECOND / 2) == [ENROLLED]
+    else:
+        assert office.reply(who, says, at=moves - SECOND / 2) == [REFUSED]
+    assert office.place(who).reply == Reply.NONE
 
 
 def test_who_confirmed_before_something_else_was_said_of_the_session_has_confirmed(office: Office) -> None:

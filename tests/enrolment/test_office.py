@@ -322,6 +322,14 @@ def test_a_correction_once_the_session_has_begun_gives_nobody_a_place(full: Offi
     assert full.settled[-1].seats == 1
 
 
+def test_a_correction_of_what_a_planner_had_said_who_was_taken_over_since_is_over_already(full: Office) -> None:
+    full.taken_over("urn:other-planner", at=NOON + SECOND)
+    full.session(capacity=3, at=NOON + 3 * SECOND, now=NOON + DAY, source="urn:other-planner")
+    assert full.corrects(capacity=2, at=NOON + 2 * SECOND) == []
+    assert [reason for reason, _ in aside(full)] == [Reason.CHANGED_SINCE]
+    assert room(full) == (3, None)
+
+
 @pytest.mark.parametrize("what", ["capacity", "places_per_town"])
 def test_a_correction_of_a_value_that_the_planner_has_replaced_before_it_is_heard_is_over_already(
     full: Office, what: str

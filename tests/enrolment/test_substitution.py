@@ -113,6 +113,40 @@ def test_an_offer_that_has_ended_is_nobody_elses_either(office: Office) -> None:
     assert refusal(office, "bartek") == RefusalReason.OFFER_EXPIRED
 
 
+@pytest.fixture
+def elsewhere(office: Office) -> Office:
+    """A place is free that Celina waits for: she has one in another session that has moved onto this one."""
+    office.session(capacity=1)
+    office.session("other", date="2026-12-08")
+    office.ask("celina", "other")
+    for number, person in enumerate(("anna", "celina")):
+        office.ask(person, at=NOON + number * SECOND)
+    office.session("other", at=NOON + 2 * SECOND, now=NOON + 2 * SECOND)
+    assert office.withdraw("anna", at=NOON + 3 * SECOND, now=NOON + 3 * SECOND) == [WITHDRAWN]
+    return office
+
+
+def test_a_seat_that_is_free_and_that_who_leaves_could_not_take_is_the_newcomers(elsewhere: Office) -> None:
+    assert elsewhere.substitute("celina", "dawid", at=NOON + DAY) == [ENROLLED, WITHDRAWN]
+    assert elsewhere.place("celina", "other").state == Standing.ENROLLED
+
+
+def test_it_is_not_where_nothing_is_given_any_more(elsewhere: Office) -> None:
+    elsewhere.session(capacity=1, freeze_hours=24, at=NOON + DAY, now=NOON + DAY)
+    late = START - SECOND
+    assert elsewhere.substitute("celina", "dawid", at=late, now=late) == [WAITLISTED, WITHDRAWN]
+
+
+def test_it_is_not_where_their_town_has_its_share(office: Office) -> None:
+    office.session(capacity=5, places_per_town=1)
+    office.session("other", date="2026-12-08")
+    office.ask("celina", "other")
+    for number, person in enumerate(("anna", "celina")):
+        office.ask(person, at=NOON + number * SECOND)
+    office.session("other", at=NOON + 2 * SECOND, now=NOON + 2 * SECOND)
+    assert office.substitute("celina", "dawid", at=NOON + DAY) == [WAITLISTED, WITHDRAWN]
+
+
 def test_the_same_substitution_a_second_time_changes_nothing(full: Office) -> None:
     full.substitute("anna", "dawid", event_id="s-1")
     assert full.substitute("anna", "dawid", event_id="s-1") == []

@@ -550,7 +550,46 @@ def test_a_substitution_that_is_answered_of_the_other_one_is_told_of_both(office
     assert code(last(why(office, "edyta"), "refused")) == "no_place"
     elsewhere = last(why(office, "anna"), "answered_elsewhere")
     assert (elsewhere.reason, elsewhere.others) == ("no_place", ["edyta"])
-    assert fate(office, "anna") == "nobody_asked"
+    assert fate(office, "anna") == "refused", "nobody can say that nothing was asked"
+
+
+def test_a_substitution_that_is_refused_at_once_is_told_of_both_with_the_reason(office: Office) -> None:
+    office.session()
+    office.ask("bartek")
+    office.ask("celina")
+    office.substitute("bartek", "celina", at=NOON + HOUR, now=NOON + HOUR)
+    assert code(last(why(office, "celina"), "refused")) == "already_placed"
+    elsewhere = last(why(office, "bartek"), "answered_elsewhere")
+    assert (elsewhere.reason, elsewhere.others) == ("already_placed", ["celina"])
+    assert elsewhere.sentence.en == "Refused: a substitution (already_placed). The reason is about celina."
+    assert elsewhere.sentence.pl == "Odmowa; prośba: o zamianę osób (already_placed). Powód dotyczy osoby celina."
+    assert elsewhere.request is not None and elsewhere.request.asked_for == "substitution"
+    assert fate(office, "bartek") == "has_place"
+
+
+def test_who_was_to_come_by_a_substitution_that_is_refused_has_no_place_for_that(office: Office) -> None:
+    office.session()
+    office.substitute("bartek", "anna", at=NOON + HOUR, now=NOON + HOUR, event_id="s-1")
+    answer = why(office, "anna")
+    assert (answer.verdict.fate, lines(answer)) == ("refused", ["answered_elsewhere"])
+    assert "no_place" in answer.verdict.sentence.en
+    assert answer.verdict.decisive == last(why(office, "bartek"), "refused").event_id
+    assert fate(office, "anna", at=NOON) == "nobody_asked"
+    office.substitute("bartek", "anna", at=NOON + HOUR, event_id="s-1")
+    assert lines(why(office, "anna")) == ["answered_elsewhere"], "said again it is the same"
+
+    office.ask("anna", at=NOON + DAY, now=NOON + DAY)
+    assert fate(office, "anna") == "has_place"
+
+
+def test_a_substitution_that_is_done_was_refused_to_nobody(office: Office) -> None:
+    office.session()
+    office.ask("anna")
+    office.substitute("anna", "late")
+    office.member("late", at=NOON + HOUR, now=NOON + HOUR)
+    office.withdraw("late", at=NOON + DAY, now=NOON + DAY)
+    assert fate(office, "late") == "withdrawn"
+    assert "in a fact about anna" in last(why(office, "late"), "answered_elsewhere").sentence.en
 
 
 def test_that_nobody_asked_that_the_person_or_the_session_is_unknown_are_answers(office: Office) -> None:

@@ -13,7 +13,7 @@ MUTATIONS = (
     Mutation(
         "an answer sent before the offer",
         "services/enrolment/replies.py",
-        "    if at < place.offered_at:",
+        "    if at < place.offered_at and not was_on_offer:",
         "    if False:",
         ("tests/enrolment/test_offers.py",),
     ),
@@ -134,6 +134,122 @@ MUTATIONS = (
         "    if False:\n",
         (
             "tests/enrolment/test_office.py::test_a_correction_of_a_value_that_the_planner_has_replaced_before_it_is_heard_is_over_already",
+        ),
+    ),
+    Mutation(
+        "an answer in time counts for the offer that was made again",
+        "services/enrolment/replies.py",
+        "    if at < place.offered_at and not was_on_offer:",
+        "    if at < place.offered_at:",
+        ("tests/enrolment/test_offers.py::test_an_answer_in_time_counts_for_the_offer_that_was_made_again_since",),
+    ),
+    Mutation(
+        "what was on offer is known by when it ended",
+        "services/enrolment/state.py",
+        "made <= at < ended",
+        "made <= at",
+        (
+            "tests/enrolment/test_offers.py::test_an_answer_sent_while_nothing_was_on_offer_is_none_to_what_is_offered_again",
+        ),
+    ),
+    Mutation(
+        "who let an offer go after accepting it reads so",
+        "services/enrolment/replies.py",
+        "    if was_on_offer and _let_go_since(place, session, at):",
+        "    if False:",
+        (
+            "tests/enrolment/test_offers.py::test_who_accepted_and_then_let_the_offer_go_reads_of_that_whichever_is_heard_first",
+        ),
+    ),
+    Mutation(
+        "who waits behind all others has let an offer go",
+        "services/enrolment/replies.py",
+        "    return waits_behind or asked_since(",
+        "    return asked_since(",
+        (
+            "tests/enrolment/test_offers.py::test_who_let_an_offer_go_and_is_asked_again_is_not_answered_for_by_what_they_said_before",
+        ),
+    ),
+    Mutation(
+        "who accepted and waits reads what became of it",
+        "services/enrolment/replies.py",
+        "    if place.state.waits and was_on_offer:",
+        "    if False:",
+        (
+            "tests/enrolment/test_offers.py::test_who_accepted_before_the_session_was_off_and_waits_since_it_is_on_again_reads_of_that",
+        ),
+    ),
+    Mutation(
+        "a priority from before an offer was let go has ended",
+        "services/enrolment/office.py",
+        "            if body.priority and place.let_go_at is not None and at < place.let_go_at:",
+        "            if False:",
+        (
+            "tests/enrolment/test_offers.py::test_a_priority_that_was_given_before_its_person_let_an_offer_go_has_ended_with_that_whichever_is_heard_first",
+        ),
+    ),
+    Mutation(
+        "what a session was then is asked of whoever spoke for it then",
+        "services/enrolment/statements.py",
+        "for one in _stated_of(working, session) if one.heard_at <= at]",
+        "for one in _stated_of(working, session) if one.heard_at <= at and one.source == session.source]",
+        ("tests/enrolment/test_offers.py::test_the_times_that_a_session_had_are_those_of_whoever_spoke_for_it_then",),
+    ),
+    Mutation(
+        "who comes instead of somebody who is elsewhere has a seat that is free",
+        "services/enrolment/substituting.py",
+        "    if not (place.state.waits and place.clashes_with):\n        return False\n",
+        "    if True:\n        return False\n",
+        (
+            "tests/enrolment/test_substitution.py::test_a_seat_that_is_free_and_that_who_leaves_could_not_take_is_the_newcomers",
+        ),
+    ),
+    Mutation(
+        "who says to an offer that they will not come waits for none",
+        "services/enrolment/replies.py",
+        " == AfterOffer.TO_THE_END and reply is not Reply.DECLINED",
+        " == AfterOffer.TO_THE_END",
+        (
+            "tests/enrolment/test_offers.py::test_whoever_says_to_an_offer_that_they_will_not_come_waits_for_none_also_if_the_session_would_let_them",
+        ),
+    ),
+    Mutation(
+        "a priority ends also of who let an offer go and asks again",
+        "services/enrolment/settling.py",
+        "0 if before is None or before.reason in _ENDS_A_PRIORITY else",
+        "0 if before is None else",
+        (
+            "tests/enrolment/test_offers.py::test_whoever_let_an_offer_go_and_asks_again_is_not_first_by_what_the_office_had_preferred_them_for",
+        ),
+    ),
+    Mutation(
+        "a refused substitution is told of both",
+        "services/enrolment/handlers.py",
+        "                note_refused(working, heard, body.comes if fact.person_id == body.leaves else body.leaves)",
+        "                pass",
+        ("tests/enrolment/test_why.py::test_a_substitution_that_is_refused_at_once_is_told_of_both_with_the_reason",),
+    ),
+    Mutation(
+        "a refusal that was said of another one is why somebody has no place",
+        "services/enrolment/fates.py",
+        "    refused = refused or _last(steps, lambda step: step.is_refusal)\n",
+        "",
+        ("tests/enrolment/test_why.py::test_who_was_to_come_by_a_substitution_that_is_refused_has_no_place_for_that",),
+    ),
+    Mutation(
+        "from the release day on towns are called for all",
+        "services/enrolment/calling.py",
+        "None if is_released(working, session, now) else ",
+        "",
+        ("tests/enrolment/test_calls.py::test_from_the_release_day_on_a_town_is_called_for_all_that_a_session_has",),
+    ),
+    Mutation(
+        "towns that are called are told on the release day",
+        "services/enrolment/handlers.py",
+        "released_since(working, session)))\n        _call(working, [session.session_id], None)\n",
+        "released_since(working, session)))\n",
+        (
+            "tests/enrolment/test_calls.py::test_a_town_that_qualifies_after_the_release_day_is_called_for_all_also_before_that_was_decided",
         ),
     ),
     Mutation(

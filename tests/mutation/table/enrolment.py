@@ -4,6 +4,13 @@ from tests.mutation.mutation import Mutation
 
 MUTATIONS = (
     Mutation(
+        "nobody looks through everybody's places for a team that is not in question",
+        "services/enrolment/store.py",
+        "    places, sessions = _OF_TEAMS if cities else _OF_PEOPLE\n",
+        "    places, sessions = _OF_TEAMS\n",
+        ("tests/enrolment/test_loading.py::test_where_else_people_are_is_found_without_a_look_at_all_who_wait",),
+    ),
+    Mutation(
         "the decider's lock",
         "services/enrolment/store.py",
         "        await connection.execute(_DECIDER)",

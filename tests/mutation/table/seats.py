@@ -217,7 +217,7 @@ MUTATIONS = (
     Mutation(
         "the release day",
         "services/enrolment/decisions.py",
-        "None if _is_released(working, session, at) else share_of(working, session)",
+        "None if is_released(working, session, at) else share_of(working, session)",
         "share_of(working, session)",
         ("tests/enrolment/test_terms.py",),
     ),

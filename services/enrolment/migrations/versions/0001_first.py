@@ -171,6 +171,8 @@ CREATE TABLE projection.place (
     queued_at TIMESTAMP WITH TIME ZONE,
     offered_at TIMESTAMP WITH TIME ZONE,
     offered_until TIMESTAMP WITH TIME ZONE,
+    last_offered_at TIMESTAMP WITH TIME ZONE,
+    last_offer_ended_at TIMESTAMP WITH TIME ZONE,
     reply TEXT NOT NULL,
     replied_at TIMESTAMP WITH TIME ZONE,
     replied_for TEXT,
