@@ -14,11 +14,11 @@ from services.notifications import differences, tables
 from services.notifications.kinds import KINDS, Subject
 from services.notifications.kinds.certificate import ISSUED, REPLACED, REVOKED
 from services.notifications.ledger import Told, told_after
-from services.notifications.state import Person, place_of
+from services.notifications.state import Person, Place, place_of
 from services.notifications.untold import Difference
 from shared.contracts.certificates import CertificateEnds
 from shared.contracts.directory import PersonMerged
-from shared.contracts.enrolment import EnrolmentWithdrawn, RefusalReason, Standing
+from shared.contracts.enrolment import AskedFor, EnrolmentWithdrawn, RefusalReason, Standing
 from shared.state.rows import Row
 from shared.testing import body_of, heard
 from tests.notifications.building import (
@@ -43,6 +43,7 @@ from tests.notifications.office import Office, write_rows
 from tests.notifications.office import settled as settled_notices
 from tests.notifications.test_kinds import RULES_OF, judged
 
+ENROLMENT = "rollcall/enrolment"
 FORMER, LATER = "person-2", NOW + dt.timedelta(hours=1)
 PAST = session(YESTERDAY)
 FIRST, SECOND = "RC-2026-0001", "RC-2026-0002"
@@ -118,16 +119,29 @@ async def test_who_gave_a_place_back_before_is_told_of_what_they_asked_for_under
     assert await found(engine, Subject.REFUSAL, later) == {}
 
 
+@pytest.mark.parametrize("whose", [FORMER, "person-1"])
 async def test_what_is_said_anew_of_a_place_makes_the_day_on_which_it_was_given_back_no_later(
-    engine: AsyncEngine,
+    engine: AsyncEngine, whose: str
 ) -> None:
     """The merge itself has enrolment say it anew: what they said under the other id is said of it, too."""
-    ids = {"session_id": "session-1", "person_id": "person-1"}
-    anew = body_of(EnrolmentWithdrawn, **ids, withdrawn_at=BEFORE)
-    gone = place_of(heard(anew, source="rollcall/enrolment", version=9, at=NOW))
-    assert set(await found(engine, Subject.REFUSAL, SAID[Subject.REFUSAL](), merged(), gone)) == {"person-1"}
-    since = replace(gone, withdrawn_at=NOW)
-    assert await found(engine, Subject.REFUSAL, since) == {}
+    its = refusal(person_id=whose, source=ENROLMENT, decided_at=BEFORE)
+    gone = given_back(withdrawn_at=BEFORE - dt.timedelta(hours=1))
+    assert set(await found(engine, Subject.REFUSAL, its, merged(), gone)) == {"person-1"}
+    assert await found(engine, Subject.REFUSAL, replace(gone, withdrawn_at=NOW)) == {}
+
+
+@pytest.mark.parametrize("whose", [FORMER, "person-1"])
+async def test_who_asked_since_to_be_out_is_told_of_no_refusal_of_before(engine: AsyncEngine, whose: str) -> None:
+    """Of what a rule had taken before they asked for it."""
+    its = refusal(person_id=whose, source=ENROLMENT, decided_at=BEFORE)
+    gone = given_back(withdrawn_at=BEFORE - dt.timedelta(hours=1), asked_for=AskedFor.WITHDRAWAL)
+    assert await found(engine, Subject.REFUSAL, its, merged(), gone) == {}
+
+
+def given_back(**changes: Any) -> Place:
+    """As enrolment says it now, whether somebody asked or not."""
+    fields = {"session_id": "session-1", "person_id": "person-1", "asked_for": None, "decided_at": NOW} | changes
+    return place_of(heard(body_of(EnrolmentWithdrawn, **fields), source=ENROLMENT, version=9, at=NOW))
 
 
 async def test_a_certificate_that_was_told_under_another_id_is_taken_back_and_replaced(engine: AsyncEngine) -> None:
