@@ -116,8 +116,8 @@ SELDOM_TRUE = (Subject.UNANSWERED, Subject.CLASHES, Subject.UNFILLED, Subject.PR
 ONCE = (Subject.DIGEST,)
 """Of which there is one for all: test_digest."""
 OF_ASKED = (Subject.TASK, Subject.MATERIALS)
-OF_FORMER = (Subject.REFUSAL, Subject.NOMINATED, Subject.CERTIFICATE, *OF_MESSAGES, *OF_ASKED)
-"""What is told to whoever somebody turned out to be."""
+OF_FORMER = (Subject.REFUSAL, Subject.NOMINATED, *OF_LISTS, *OF_MESSAGES, *OF_ASKED)
+"""What is told to whoever somebody turned out to be, or was told them under another id."""
 OF_TOWNS = (Subject.CALL, Subject.UNANSWERED, Subject.NOMINATION, Subject.NOMINATED)
 DECISIONS = (*(NOW + dt.timedelta(hours=hours) for hours in (-1, 20, 30, 40, 50, 70)), None)
 DEADLINES = (NOW - dt.timedelta(hours=1), NOW - dt.timedelta(days=2), NOW + dt.timedelta(days=2))
