@@ -297,6 +297,24 @@ MUTATIONS = (
         ),
     ),
     Mutation(
+        "waiting ends when the session freezes",
+        "services/notifications/kinds/sessions.py",
+        "        return min(session.starts_at, moves_until) if session is not None and moves_until is not None else None\n",
+        "        return session.starts_at if session is not None else None\n",
+        (
+            "tests/notifications/test_waiting.py::test_waiting_that_ends_without_a_place_says_why",
+            "tests/notifications/test_offer.py::test_an_offer_that_ends_without_a_place_says_why",
+            "tests/notifications/test_waiting.py::test_who_never_heard_that_they_waited_is_a_fact_once_the_list_is_closed",
+        ),
+    ),
+    Mutation(
+        "a second try says of the end of waiting what the first one said",
+        "services/notifications/kinds/waiting.py",
+        "        if found.letter == WAITING_ENDED:\n",
+        "        if False:\n",
+        ("tests/notifications/test_waiting.py::test_a_second_try_says_of_the_end_of_waiting_what_the_first_one_said",),
+    ),
+    Mutation(
         "who asks to be out of what a rule had taken says a newer word than their request",
         "services/notifications/state.py",
         "    withdrawn_at = body.withdrawn_at if body.asked_for is None else body.decided_at\n",
