@@ -315,7 +315,7 @@ def session_sheet(
         figures=_figures_of(mail, notice),
         moment=_moment_of(mail, words, "moment"),
         moment_before=_moment_of(mail, words, "moment_before"),
-        people=_people_of(mail, notice),
+        people=_people_of(mail, notice, words),
         people_label=notice.people,
         moment_label=notice.moment,
         page_label=notice.page or words.labels.your_place,
@@ -369,14 +369,15 @@ def _figures_of(mail: BriefMail | PlaceMail, notice: Notice) -> list[tuple[str, 
     ]
 
 
-def _people_of(mail: BriefMail | PlaceMail, notice: Notice) -> list[tuple[str, str | None]]:
+def _people_of(mail: BriefMail | PlaceMail, notice: Notice, words: Words) -> list[tuple[str, str | None]]:
     """By name, with what became of each."""
     if not isinstance(mail, BriefMail):
         return []
-    return [
+    named = [
         (one_line(one.name), notice.fates[one.fate].format(number=one.number) if one.fate else None)
         for one in mail.people
     ]
+    return [*named, (words.digest.more, None)] if mail.are_more else named
 
 
 def _moment_of(mail: BriefMail | PlaceMail, words: Words, name: str) -> str | None:

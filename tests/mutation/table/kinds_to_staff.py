@@ -166,6 +166,20 @@ MUTATIONS = (
         ("tests/notifications/test_certificate.py::test_thanks_that_came_back_are_said_again_and_put_nothing_right",),
     ),
     Mutation(
+        "of a large team the first of the alphabet are named",
+        "services/notifications/kinds/coordinators.py",
+        "    .limit(MOST_READ)\n",
+        "    .limit(MOST_NAMED)\n",
+        ("tests/notifications/test_towns.py::test_of_a_team_that_is_too_large_the_first_of_the_alphabet_are_named",),
+    ),
+    Mutation(
+        "that there are more is said of a team that is not named whole",
+        "services/notifications/sheets.py",
+        "    return [*named, (words.digest.more, None)] if mail.are_more else named\n",
+        "    return named\n",
+        ("tests/notifications/test_towns.py::test_of_a_team_that_is_too_large_the_first_of_the_alphabet_are_named",),
+    ),
+    Mutation(
         "what one id was told of the lists was told to the human",
         "services/notifications/kinds/missed.py",
         "        if (told is None or told.said is None) and self.told_before is not None and _is_soon(session, now):\n",
