@@ -457,9 +457,7 @@ async def test_a_team_is_named_in_the_order_of_the_alphabet_and_two_of_one_name_
 
 async def test_of_a_team_that_is_too_large_the_first_of_the_alphabet_are_named(engine: AsyncEngine) -> None:
     """And it is said that there are more. By bytes Ć stands behind Z."""
-    others = [
-        replace(person(f"person-{number}"), given_name="Ewa", family_name="Zych") for number in range(2, 64)
-    ]
+    others = [replace(person(f"person-{number}"), given_name="Ewa", family_name="Zych") for number in range(2, 64)]
     first = replace(person("person-99"), given_name="Adam", family_name="Ćwik")
     team = [person(), first, *others]
     async with engine.begin() as connection:

@@ -11,7 +11,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from services.notifications.kinds import coordinators, sessions
-from services.notifications.kinds.coordinators import COORDINATED_AT_GO_LIVE, COORDINATES, COORDINATOR, MOST_NAMED, OfTown
+from services.notifications.kinds.coordinators import (
+    COORDINATED_AT_GO_LIVE,
+    COORDINATES,
+    COORDINATOR,
+    MOST_NAMED,
+    OfTown,
+)
 from services.notifications.kinds.kind import Kind, Reading, Rules
 from services.notifications.kinds.matters import TOLD_NOTHING
 from services.notifications.kinds.sessions import NOTHING_TOLD, UNSETTLED

@@ -184,18 +184,14 @@ MUTATIONS = (
         "services/notifications/kinds/missed.py",
         "        if (told is None or told.said is None) and self.told_before is not None and _is_soon(session, now):\n",
         "        if False:\n",
-        (
-            "tests/notifications/test_whoever.py::test_what_was_told_of_the_lists_to_one_id_was_told_to_the_human",
-        ),
+        ("tests/notifications/test_whoever.py::test_what_was_told_of_the_lists_to_one_id_was_told_to_the_human",),
     ),
     Mutation(
         "a certificate under another id thanks the human",
         "services/notifications/kinds/missed.py",
         "_formerly.c.into_id == PLACE.c.person_id",
         "sa.false()",
-        (
-            "tests/notifications/test_whoever.py::test_nobody_is_thanked_who_has_a_certificate_under_another_id",
-        ),
+        ("tests/notifications/test_whoever.py::test_nobody_is_thanked_who_has_a_certificate_under_another_id",),
     ),
     Mutation(
         "only whoever coordinates a town today is called",
