@@ -117,8 +117,8 @@ SELDOM_TRUE = (Subject.UNANSWERED, Subject.CLASHES, Subject.UNFILLED, Subject.PR
 ONCE = (Subject.DIGEST,)
 """Of which there is one for all: test_digest."""
 OF_ASKED = (Subject.TASK, Subject.MATERIALS)
-OF_FORMER = (Subject.REFUSAL, Subject.NOMINATED, *OF_LISTS, *OF_MESSAGES, *OF_ASKED)
-"""What is told to whoever somebody turned out to be, or was told them under another id."""
+OF_FORMER = (Subject.REFUSAL, Subject.NOMINATED, Subject.CERTIFICATE, *OF_MESSAGES, *OF_ASKED)
+"""What is told to whoever somebody turned out to be."""
 OF_TOWNS = (Subject.CALL, Subject.UNANSWERED, Subject.NOMINATION, Subject.NOMINATED)
 DECISIONS = (*(NOW + dt.timedelta(hours=hours) for hours in (-1, 20, 30, 40, 50, 70)), None)
 DEADLINES = (NOW - dt.timedelta(hours=1), NOW - dt.timedelta(days=2), NOW + dt.timedelta(days=2))
@@ -162,7 +162,7 @@ def made_up(number: int, chance: random.Random, kind: Subject) -> list[Row]:
             trainers=chance.choice(((ids[0],), (ids[0], "person-x"), ("person-x",))) if kind in OF_TRAINERS else (),
             **(_tasks(chance) if kind in OF_TASKS else {}),
             note=chance.choice((*NOTES, None)) if kind is Subject.NOTE else None,
-            freeze_hours=chance.choice((0, 0, 0, 96)) if kind in OF_LINES else 0,
+            freeze_hours=96 if kind in OF_LINES and number % 4 == 0 else 0,
         )
         for version, at in enumerate(sorted(chance.choices(heard, k=chance.randint(1, 2))), start=1)
     ]
@@ -180,7 +180,7 @@ def made_up(number: int, chance: random.Random, kind: Subject) -> list[Row]:
     ]
     rows: list[Row] = [*map(said_then, stated), *map(said_then, places), stated[-1], places[-1]]
     rows += [person(ids[0]), contact(ids[0])] if chance.random() < 0.9 else []
-    announced_at = chance.choice((None, LONG_AGO)) if kind in OF_LINES else None
+    announced_at = LONG_AGO if kind in OF_LINES and number % 3 == 0 else None
     rows += [replace(settled(stated[-1]), announced_at=announced_at)] if chance.random() < 0.8 else []
     if kind is Subject.REFUSAL:
         rows += [_refusal(ids, places[-1], chance)]
@@ -210,6 +210,10 @@ def made_up(number: int, chance: random.Random, kind: Subject) -> list[Row]:
         rows += [_asked(ids, chance, kind)]
     if kind in OF_FORMER and chance.random() < 0.25:
         rows = _formerly(f"former-{number}", ids[0], rows, kind, stated, chance)
+    if (
+        kind is Subject.MISSED and number % 4 == 0
+    ):  # Told under another id; by a chance of its own, so that all else stays what it was.
+        rows = _formerly(f"former-{number}", ids[0], rows, kind, stated, random.Random(number))
     for subject, about in _abouts(ids[1]).items():
         if subject in (*OF_MESSAGES, *OF_ASKED, *OF_CLASHES) and subject is not kind:
             continue
