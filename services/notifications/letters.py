@@ -156,6 +156,8 @@ class BriefMail:
     """The same by its id, of a mail to whoever coordinates it."""
     people: tuple[Named, ...] = ()
     """Those whom it is about, beside whoever reads it."""
+    are_more: bool = False
+    """Than it names."""
     leads_to: Purpose = Purpose.PLACE
     """What its reader opens by its link, if it has one."""
     of_use_until: dt.datetime | None = None

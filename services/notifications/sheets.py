@@ -375,7 +375,8 @@ def _people_of(mail: BriefMail | PlaceMail, notice: Notice, words: Words) -> lis
     """By name, with what became of each."""
     if not isinstance(mail, BriefMail):
         return []
-    return [(one_line(one.name), _fate_told(one, notice, words)) for one in mail.people]
+    named = [(one_line(one.name), _fate_told(one, notice, words)) for one in mail.people]
+    return [*named, (words.digest.more, None)] if mail.are_more else named
 
 
 def _fate_told(one: Named, notice: Notice, words: Words) -> str | None:

@@ -192,7 +192,7 @@ class Place(FactRow):
     extra: bool = False
     """The office has given it beside the room."""
     withdrawn_at: dt.datetime | None = None
-    """Of a place that is withdrawn: since when, also if it was said anew since."""
+    """Of a place that is withdrawn: since when, also if it was said anew since without anybody having asked."""
 
 
 @immutable
@@ -208,6 +208,7 @@ class Refusal(FactRow):
     reason: RefusalReason
     standing: Standing
     """How their place stands all the same."""
+    decided_at: dt.datetime
 
 
 @immutable
@@ -354,6 +355,7 @@ def content_hash(body: SessionFact) -> str:
 def place_of(heard: Heard[PlaceChange]) -> Place:
     body = heard.body
     reason = body.reason if isinstance(body, EnrolmentWithdrawn) else None
+    withdrawn_at = body.withdrawn_at if body.asked_for is None else body.decided_at
     offered = (body.offered_at, body.offered_until) if isinstance(body, PlaceOffered) else (None, None)
     return Place(
         *meta(heard),
@@ -370,7 +372,7 @@ def place_of(heard: Heard[PlaceChange]) -> Place:
         body.queued_at,
         body.queue,
         body.basis == Basis.OFFICE,
-        body.withdrawn_at,
+        withdrawn_at if isinstance(body, EnrolmentWithdrawn) else None,
     )
 
 
@@ -380,7 +382,8 @@ def refusal_of(heard: Heard[EnrolmentRefused]) -> Refusal:
     unsaid = body.answered is None and body.asked_for == AskedFor.OFFER and body.last_asked_for == AskedFor.PLACE
     accepts = body.answered == OfferAnswer.ACCEPT or unsaid
     asked_for = AskedFor.PLACE if accepts else body.asked_for
-    return Refusal(*meta(heard), body.session_id, body.person_id, asked_for, body.reason, body.standing)
+    its = (body.session_id, body.person_id, asked_for, body.reason, body.standing)
+    return Refusal(*meta(heard), *its, body.decided_at)
 
 
 def risk_of(heard: Heard[SessionAtRisk]) -> Risk:

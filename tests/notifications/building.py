@@ -138,7 +138,7 @@ def refusal(
     reason: RefusalReason = RefusalReason.NOT_IN_TEAM, *, heard_at: dt.datetime = BEFORE, **changes: Any
 ) -> Refusal:
     """Of a request for a place."""
-    row = Refusal(*_meta(heard_at), "session-1", "person-1", AskedFor.PLACE, reason, Standing.NONE)
+    row = Refusal(*_meta(heard_at), "session-1", "person-1", AskedFor.PLACE, reason, Standing.NONE, heard_at)
     return replace(row, **({"version": 2, "event_id": "event-2"} | changes))
 
 

@@ -30,7 +30,7 @@ from services.notifications.sending import Sender
 from services.notifications.settings import NotificationsSettings
 from services.notifications.tables import TABLES, ensure_key
 from shared.contracts.directory import ContactForgotten, ContactRegistered, PersonErased, PersonMerged, PersonRegistered
-from shared.contracts.enrolment import PlaceChange, PlacesSettled
+from shared.contracts.enrolment import EnrolmentRefused, PlaceChange, PlacesSettled
 from shared.contracts.model import Event, members
 from shared.contracts.notices import Materials, NoticeRequested, Task
 from shared.contracts.notifications import Mutable, NoticeAccepted, NoticeDeclined
@@ -44,7 +44,7 @@ from shared.postgres.tables import SHARED_TABLES
 from shared.state.working import Said
 from shared.testing import body_of, heard
 from tests.notifications.building import NOW
-from tests.notifications.witness import DAY, OFFICE, Asked, Mail, Says, Witness, begins
+from tests.notifications.witness import DAY, OFFICE, Asked, Mail, Refusal, Says, Witness, begins
 
 T = TypeVar("T")
 PEOPLE = ["p1", "p2"]
@@ -236,7 +236,9 @@ class Mails(RuleBasedStateMachine):
         offered = {"offered_at": self.now, "offered_until": until} if state == "offered" else {}
         self.says(body_of(STATES[state], session_id="s1", person_id=person, decided_at=self.now, **offered), ENROLMENT)
         its.life += its.state != state
-        its.state, its.until = state, until if offered else None
+        its.state, its.until, its.said_at = state, until if offered else None, self.now
+        if person in self.witness.refusals:
+            self.witness.refusals[person].is_newest = False
 
     @rule(person=people, where=st.sampled_from("ab"))
     def lives_at(self, person: str, where: str) -> None:
@@ -291,6 +293,18 @@ class Mails(RuleBasedStateMachine):
         self.wanted[event_id] = Asked(person, "task" if is_task else "materials", until)
         for _ in range(1 + again):
             self._hears(heard(body, source=LMS, event_id=event_id, at=self.now))
+
+    @rule(person=people, is_out=st.booleans(), result=results)
+    def is_refused(self, person: str, is_out: bool, result: str) -> None:
+        """A place that they asked for: it leaves what they have as it is."""
+        person = "p1" if self.is_one else person
+        if is_out:
+            self.place(person, "withdrawn", hours=30)
+        place = self.witness.places[person]
+        its = {"session_id": "s1", "person_id": person, "standing": place.state, "decided_at": self.now}
+        self.says(body_of(EnrolmentRefused, **its), ENROLMENT)
+        self.witness.refusals[person] = Refusal(self.event_id, self.now, not place.is_active)
+        self.sends(most=3, result=result, seconds=25, looks=True)
 
     # --- clock, process, mail server ---------------------------------------------------------
 
@@ -577,4 +591,6 @@ def _says(attempt: Attempt) -> Says:
     days = [str(meeting.starts_local.date()) for meeting in says.meetings]
     until = getattr(says, "offered_until", None) or getattr(says, "nominate_until", None)
     which = getattr(says, "number", None) or getattr(says, "places", None)
+    if content.says.of == "refusal" or attempt.notice.about.startswith("missed/"):  # They say by the hash which it is.
+        which = content.hash
     return Says(attempt.notice.about, attempt.notice.kind, days[0] if days else None, until, which)

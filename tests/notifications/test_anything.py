@@ -15,18 +15,28 @@ from hypothesis.stateful import initialize, precondition, rule, run_state_machin
 from services.notifications import store
 from services.notifications.attended import ATTENDANCE
 from services.notifications.going_live import say_go_live
+from services.notifications.messages import Writing, write
+from shared.contracts.attendance import (
+    AttendanceListClosed,
+    AttendanceListReopened,
+    ParticipantAbsent,
+    ParticipantAttended,
+    ParticipantExcused,
+)
 from shared.contracts.certificates import CertificateEnds, CertificateIssued, CertificateSuperseded
 from shared.contracts.directory import MemberKind, PersonRegistered, TeamMemberJoined, TeamMemberLeft
 from shared.contracts.enrolment import CallEnd, NominationAnswered, NominationsCalledOff, NominationsInvited
+from shared.contracts.notifications import Audience
 from shared.testing import body_of
 from tests.campaigns import SHARE, Share, cases
-from tests.notifications.machine import ENROLMENT, STATES, Mails, World, days, people
-from tests.notifications.witness import TOWN, Call, Certificate
+from tests.notifications.machine import ENROLMENT, PEOPLE, STATES, Mails, World, days, people, results
+from tests.notifications.witness import DAY, TOWN, Call, Certificate, Message, ends
 
 pytestmark = pytest.mark.long
 
 STEPS = 40
 COORDINATORS = ["c1", "c2"]
+HOUR = dt.timedelta(hours=1)
 
 
 class Everything(Mails):
@@ -107,6 +117,50 @@ class Everything(Mails):
     def _certifies(self, model: type, person: str, number: str, **more: object) -> None:
         its = {"number": number, "series": "RC-2026", "serial": int(number.rpartition("-")[2])}
         self.says(body_of(model, session_id="s1", person_id=person, **its, **more), ATTENDANCE)
+
+    # --- lists -------------------------------------------------------------------------------
+
+    @rule(person=people, said=st.sampled_from(["came", "absent", "excused"]), is_over=st.booleans(), result=results)
+    def a_list_says(self, person: str, said: str, is_over: bool, result: str) -> None:
+        """Of a training that is over by then, now and then, and is closed."""
+        if is_over and self.witness.day is not None:
+            self.now = max(self.now, ends(self.witness.day) + 2 * DAY)
+        its = {"session_id": "s1", "meeting_id": "day-1", "decided_at": self.now}
+        record = {"came": ParticipantAttended, "absent": ParticipantAbsent, "excused": ParticipantExcused}[said]
+        self.says(body_of(record, person_id=person, **its), ATTENDANCE)
+        self.witness.records[person] = said
+        if is_over:
+            self.a_list_closes_or_opens(False, result)
+
+    @rule(is_open=st.sampled_from([False, False, True]), result=results)
+    def a_list_closes_or_opens(self, is_open: bool, result: str) -> None:
+        """And so long after that whoever came is thanked."""
+        its = {"session_id": "s1", "meeting_id": "day-1", "decided_at": self.now}
+        self.says(body_of(AttendanceListReopened if is_open else AttendanceListClosed, **its), ATTENDANCE)
+        self.witness.is_list_closed = not is_open
+        self.now += 2 * HOUR
+        self.looks(whole=True)
+        self.sends(most=3, result=result, seconds=25, looks=True)
+
+    # --- what the office writes ----------------------------------------------------------------
+
+    @precondition(lambda self: not self.has_backup)  # A text that is lost with a database waits for its writer.
+    @rule(hours=st.sampled_from([1, 20, 200]))
+    def the_office_writes(self, hours: int) -> None:
+        until, message_id = self.now + dt.timedelta(hours=hours), f"message-{next(self.numbers):024}"
+        to = PEOPLE[:1] if self.is_one else PEOPLE
+        self.witness.messages[f"message/{message_id}"] = Message(to, until)
+        writing = Writing(Audience.SESSION, "s1", ("enrolled",), "S", "T", until, "R")
+
+        async def act() -> None:
+            async with self.decider.unit_of_work() as (connection, thought):
+                working = self.service.working(self.now)
+                await store.load_message(connection, working, message_id)
+                write(working, message_id, writing, to, by="anna")
+                await self.decider.write(connection, working)
+                thought.add(working)
+
+        self.world.does(act())
 
     # --- before mail is live -----------------------------------------------------------------
 

@@ -103,6 +103,7 @@ LIVES = 3
 NUMBERS = ("RC-2026-0002", "RC-2026-0001")
 CALLED_UNTIL = NOW + dt.timedelta(days=2)
 OF_LISTS = (Subject.CERTIFICATE, Subject.MISSED)
+OF_LINES = (Subject.WAITING, Subject.OFFER)
 AFTER_IT = (Subject.FOLLOWUP, Subject.UNFILLED)
 OF_TASKS = (Subject.PRETEST, *AFTER_IT)
 TASK_NAMES = ("post_test.1", "questionnaire.1", "pre_test.1")
@@ -161,6 +162,7 @@ def made_up(number: int, chance: random.Random, kind: Subject) -> list[Row]:
             trainers=chance.choice(((ids[0],), (ids[0], "person-x"), ("person-x",))) if kind in OF_TRAINERS else (),
             **(_tasks(chance) if kind in OF_TASKS else {}),
             note=chance.choice((*NOTES, None)) if kind is Subject.NOTE else None,
+            freeze_hours=96 if kind in OF_LINES and number % 4 == 0 else 0,
         )
         for version, at in enumerate(sorted(chance.choices(heard, k=chance.randint(1, 2))), start=1)
     ]
@@ -178,7 +180,8 @@ def made_up(number: int, chance: random.Random, kind: Subject) -> list[Row]:
     ]
     rows: list[Row] = [*map(said_then, stated), *map(said_then, places), stated[-1], places[-1]]
     rows += [person(ids[0]), contact(ids[0])] if chance.random() < 0.9 else []
-    rows += [settled(stated[-1])] if chance.random() < 0.8 else []
+    announced_at = LONG_AGO if kind in OF_LINES and number % 3 == 0 else None
+    rows += [replace(settled(stated[-1]), announced_at=announced_at)] if chance.random() < 0.8 else []
     if kind is Subject.REFUSAL:
         rows += [_refusal(ids, places[-1], chance)]
         rows.remove(places[-1]) if chance.random() < 0.5 else None
@@ -207,6 +210,10 @@ def made_up(number: int, chance: random.Random, kind: Subject) -> list[Row]:
         rows += [_asked(ids, chance, kind)]
     if kind in OF_FORMER and chance.random() < 0.25:
         rows = _formerly(f"former-{number}", ids[0], rows, kind, stated, chance)
+    if (
+        kind is Subject.MISSED and number % 4 == 0
+    ):  # Told under another id; by a chance of its own, so that all else stays what it was.
+        rows = _formerly(f"former-{number}", ids[0], rows, kind, stated, random.Random(number))
     for subject, about in _abouts(ids[1]).items():
         if subject in (*OF_MESSAGES, *OF_ASKED, *OF_CLASHES) and subject is not kind:
             continue

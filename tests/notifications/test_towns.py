@@ -455,6 +455,28 @@ async def test_a_team_is_named_in_the_order_of_the_alphabet_and_two_of_one_name_
     assert called.team == ("Adam Ćwik", "Adam Ćwik", "Jan de Vries", "Żaneta Wiśniewska", "Ewa Zych")
 
 
+async def test_of_a_team_that_is_too_large_the_first_of_the_alphabet_are_named(engine: AsyncEngine) -> None:
+    """And it is said that there are more. By bytes Ć stands behind Z."""
+    others = [replace(person(f"person-{number}"), given_name="Ewa", family_name="Zych") for number in range(2, 64)]
+    first = replace(person("person-99"), given_name="Adam", family_name="Ćwik")
+    team = [person(), first, *others]
+    async with engine.begin() as connection:
+        await ensure_key(connection)
+        await write_rows(connection, *team, contact(), town(), topic(), session(), settled(), call())
+        of_team = (member(one.person_id, kind=MemberKind.PROJECT_STAFF) for one in team[1:])
+        await write_rows(connection, member(), *of_team)
+        (said,) = await judged(connection, KINDS[Subject.CALL])
+    called = said["truth"].matter
+    found = called.difference(None, addressee(), now=NOW)
+    assert found is not None
+    content = called.named(found.says, Language.EN)
+    mail = called.mail(open_notice(language=Language.EN, content=content, stated_at=NOW), found)
+    assert [one.name for one in mail.people] == ["Adam Ćwik", "Żaneta Wiśniewska", *["Ewa Zych"] * 58]
+    text = body(received(mail), "plain")
+    assert text.count("- Ewa Zych\n") == 58
+    assert "- Ewa Zych\n- and more\n" in text
+
+
 async def test_a_call_its_answer_and_whoever_was_named_in_vain_are_told_at_once_when_heard(office: Office) -> None:
     async with office.server.listening(), office.sending():
         await office.is_true(member())

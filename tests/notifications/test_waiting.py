@@ -13,6 +13,7 @@ from services.notifications.ledger import NOTHING, Belief, Content, NoticeState,
 from services.notifications.state import CANCELLED, Place, Session
 from services.notifications.untold import ANOTHER_MAIL, ENROLMENT, Difference
 from shared.contracts.enrolment import Standing
+from shared.contracts.model import Language
 from tests.notifications.building import (
     BEFORE,
     LONG_AGO,
@@ -24,6 +25,7 @@ from tests.notifications.building import (
     facts,
     meeting,
     notice,
+    open_notice,
     place,
     said_then,
     session,
@@ -32,6 +34,9 @@ from tests.notifications.building import (
 LISTED, ENROLLED, WITHDRAWN = place(Standing.WAITLISTED), place(), place(Standing.WITHDRAWN)
 BEGUN = session(meeting("2026-11-20T08:00", "2026-11-20T15:00"))
 """An hour ago in Warsaw."""
+EARLY = NOW - dt.timedelta(days=9)
+FROZEN = session(freeze_hours=96, heard_at=EARLY)
+"""Since yesterday."""
 
 
 def waiting(its_place: Place = LISTED, its_session: Session | None = None, **changes: Any) -> Waiting:
@@ -102,14 +107,43 @@ def test_who_had_a_place_that_nobody_told_them_of_hears_that_waiting_has_ended()
         (ENROLLED, session(state=CANCELLED), "cancelled"),
         (WITHDRAWN, session(), "withdrawn"),
         (LISTED, BEGUN, "begun"),
+        (LISTED, FROZEN, "frozen"),
+        (LISTED, replace(BEGUN, freeze_hours=96), "begun"),
     ],
 )
 def test_waiting_that_ends_without_a_place_says_why(its_place: Place, its_session: Session, because: str) -> None:
-    said = its_session if its_session is BEGUN else session()
+    said = its_session if its_session.meetings == BEGUN.meetings else session()
     found = differs(told(said), waiting(its_place, its_session))
     assert found is not None
     assert (found.letter, found.because, found.says.says.meetings) == (WAITING_ENDED, because, said.meetings)
     assert differs(None, waiting(its_place, its_session)) is None
+
+
+def test_in_a_session_announced_within_its_freeze_one_waits_until_it_begins() -> None:
+    late = replace(FROZEN, heard_at=NOW)
+    assert differs(told(), waiting(its_session=late)) is None
+    assert letter(differs(told(), waiting(its_session=late, announced_at=EARLY))) == WAITING_ENDED
+
+
+def test_who_was_told_that_the_list_is_closed_waits_again_where_the_session_moves_away_from_its_freeze() -> None:
+    closed = told_after(told(), notice(about="waiting/session-1", said=content().model_copy(update={"hash": None})))
+    assert differs(closed, waiting(its_session=FROZEN)) is None
+    assert letter(differs(closed, waiting(its_session=replace(FROZEN, freeze_hours=0)))) == WAITING
+
+
+def test_a_second_try_says_of_the_end_of_waiting_what_the_first_one_said() -> None:
+    its = waiting(its_session=replace(BEGUN, freeze_hours=96))
+    found = differs(told(BEGUN), its)
+    assert found is not None
+    tried = open_notice(language=Language.PL, content=its.named(found.says, Language.PL), stated_at=NOW)
+    before = replace(tried, stated_at=NOW - dt.timedelta(days=2))
+    assert (its.mail(tried, found).because, its.mail(before, found).because) == ("begun", "frozen")
+
+
+def test_who_never_heard_that_they_waited_is_a_fact_once_the_list_is_closed() -> None:
+    its, at = waiting(its_session=FROZEN), FROZEN.starts_at - dt.timedelta(hours=96)
+    assert its.missed(None, addressee(contact=None), now=at - dt.timedelta(seconds=1), since=LONG_AGO) is None
+    assert letter(its.missed(None, addressee(contact=None), now=NOW, since=LONG_AGO)) == WAITING
 
 
 def test_the_end_is_told_until_the_session_is_over_and_not_after() -> None:

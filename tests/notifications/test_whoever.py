@@ -12,13 +12,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.notifications import differences, tables
 from services.notifications.kinds import KINDS, Subject
-from services.notifications.kinds.certificate import ISSUED, REPLACED, REVOKED
+from services.notifications.kinds.certificate import ABSENT, ISSUED, REPLACED, REVOKED, THANKS
+from services.notifications.kinds.missed import AFTER_THANKS, CAME, MISSED, MISSED_CORRECTED, NOT_MISSED
 from services.notifications.ledger import Told, told_after
-from services.notifications.state import Person, place_of
+from services.notifications.state import Person, Place, place_of
 from services.notifications.untold import Difference
+from shared.contracts.attendance import Presence
 from shared.contracts.certificates import CertificateEnds
 from shared.contracts.directory import PersonMerged
-from shared.contracts.enrolment import EnrolmentWithdrawn, RefusalReason, Standing
+from shared.contracts.enrolment import AskedFor, EnrolmentWithdrawn, RefusalReason, Standing
 from shared.state.rows import Row
 from shared.testing import body_of, heard
 from tests.notifications.building import (
@@ -29,10 +31,12 @@ from tests.notifications.building import (
     certified,
     contact,
     content,
+    meeting_list,
     nominated,
     notice,
     person,
     place,
+    record,
     refusal,
     session,
     settled,
@@ -43,6 +47,7 @@ from tests.notifications.office import Office, write_rows
 from tests.notifications.office import settled as settled_notices
 from tests.notifications.test_kinds import RULES_OF, judged
 
+ENROLMENT = "rollcall/enrolment"
 FORMER, LATER = "person-2", NOW + dt.timedelta(hours=1)
 PAST = session(YESTERDAY)
 FIRST, SECOND = "RC-2026-0001", "RC-2026-0002"
@@ -68,7 +73,7 @@ def told_to(recipient: str, subject: Subject) -> Told:
 
 async def found(engine: AsyncEngine, subject: Subject, *rows: Row) -> dict[str, Difference]:
     """What is to be told of it, by id."""
-    its = PAST if subject is Subject.CERTIFICATE else session()
+    its = PAST if subject in (Subject.CERTIFICATE, Subject.MISSED) else session()
     async with engine.begin() as connection:
         await tables.ensure_key(connection)
         await write_rows(connection, town(), topic(), its, settled(its), person(), contact(), *rows)
@@ -118,16 +123,29 @@ async def test_who_gave_a_place_back_before_is_told_of_what_they_asked_for_under
     assert await found(engine, Subject.REFUSAL, later) == {}
 
 
+@pytest.mark.parametrize("whose", [FORMER, "person-1"])
 async def test_what_is_said_anew_of_a_place_makes_the_day_on_which_it_was_given_back_no_later(
-    engine: AsyncEngine,
+    engine: AsyncEngine, whose: str
 ) -> None:
     """The merge itself has enrolment say it anew: what they said under the other id is said of it, too."""
-    ids = {"session_id": "session-1", "person_id": "person-1"}
-    anew = body_of(EnrolmentWithdrawn, **ids, withdrawn_at=BEFORE)
-    gone = place_of(heard(anew, source="rollcall/enrolment", version=9, at=NOW))
-    assert set(await found(engine, Subject.REFUSAL, SAID[Subject.REFUSAL](), merged(), gone)) == {"person-1"}
-    since = replace(gone, withdrawn_at=NOW)
-    assert await found(engine, Subject.REFUSAL, since) == {}
+    its = refusal(person_id=whose, source=ENROLMENT, decided_at=BEFORE)
+    gone = given_back(withdrawn_at=BEFORE - dt.timedelta(hours=1))
+    assert set(await found(engine, Subject.REFUSAL, its, merged(), gone)) == {"person-1"}
+    assert await found(engine, Subject.REFUSAL, replace(gone, withdrawn_at=NOW)) == {}
+
+
+@pytest.mark.parametrize("whose", [FORMER, "person-1"])
+async def test_who_asked_since_to_be_out_is_told_of_no_refusal_of_before(engine: AsyncEngine, whose: str) -> None:
+    """Of what a rule had taken before they asked for it."""
+    its = refusal(person_id=whose, source=ENROLMENT, decided_at=BEFORE)
+    gone = given_back(withdrawn_at=BEFORE - dt.timedelta(hours=1), asked_for=AskedFor.WITHDRAWAL)
+    assert await found(engine, Subject.REFUSAL, its, merged(), gone) == {}
+
+
+def given_back(**changes: Any) -> Place:
+    """As enrolment says it now, whether somebody asked or not."""
+    fields = {"session_id": "session-1", "person_id": "person-1", "asked_for": None, "decided_at": NOW} | changes
+    return place_of(heard(body_of(EnrolmentWithdrawn, **fields), source=ENROLMENT, version=9, at=NOW))
 
 
 async def test_a_certificate_that_was_told_under_another_id_is_taken_back_and_replaced(engine: AsyncEngine) -> None:
@@ -137,6 +155,38 @@ async def test_a_certificate_that_was_told_under_another_id_is_taken_back_and_re
     other = certificate(SECOND, person_id="person-1", serial=2, supersedes=FIRST)
     its = certified(other)
     assert {one.letter for one in (await found(engine, Subject.CERTIFICATE, its)).values()} == {REPLACED}
+
+
+def told_by_lists(recipient: str, hashed: str | None, letter: str) -> Told:
+    says = {"of": "reminder", "rule": letter, "useful_until": LATER} | {"meetings": PAST.meetings}
+    fields = dict(content(PAST).says) | says
+    said = content(PAST).model_validate({"hash": hashed, "says": fields})
+    return told_after(None, notice(recipient=recipient, about="missed/session-1", kind=letter, said=said))
+
+
+@pytest.mark.parametrize(
+    ("state", "told", "letter", "because"),
+    [
+        (Presence.PRESENT, (CAME, THANKS), None, None),
+        (Presence.PRESENT, (ABSENT, MISSED), MISSED_CORRECTED, CAME),
+        (Presence.ABSENT, (ABSENT, MISSED), None, None),
+        (Presence.ABSENT, (CAME, THANKS), MISSED, AFTER_THANKS),
+        (Presence.EXCUSED, (ABSENT, MISSED), MISSED_CORRECTED, NOT_MISSED),
+    ],
+)
+async def test_what_was_told_of_the_lists_to_one_id_was_told_to_the_human(
+    engine: AsyncEngine, state: Presence, told: tuple[str, str], letter: str | None, because: str | None
+) -> None:
+    """One is thanked once, and told once that one was missed; and what was told otherwise is put right."""
+    lists = record(state), meeting_list(heard_at=NOW - dt.timedelta(hours=2)), place()
+    its = await found(engine, Subject.MISSED, *lists, merged(), told_by_lists(FORMER, *told))
+    assert [(one.letter, one.because) for one in its.values()] == ([(letter, because)] if letter else [])
+
+
+async def test_nobody_is_thanked_who_has_a_certificate_under_another_id(engine: AsyncEngine) -> None:
+    lists = record(Presence.PRESENT), meeting_list(heard_at=NOW - dt.timedelta(hours=2)), place()
+    assert set(await found(engine, Subject.MISSED, *lists, merged())) == {"person-1"}
+    assert await found(engine, Subject.MISSED, SAID[Subject.CERTIFICATE]()) == {}
 
 
 async def test_a_certificate_of_a_former_id_leads_its_reader_to_it(office: Office) -> None:

@@ -33,6 +33,11 @@ class Place:
     state: str = "none"
     life: int = 0
     until: dt.datetime | None = None
+    said_at: dt.datetime | None = None
+
+    @property
+    def is_active(self) -> bool:
+        return self.state in ("enrolled", "offered", "waitlisted")
 
 
 @dataclass
@@ -42,6 +47,26 @@ class Asked:
     person: str
     letter: str
     until: dt.datetime
+
+
+@dataclass
+class Message:
+    """What the office wrote, to whom, and until when that is of use."""
+
+    to: list[str]
+    until: dt.datetime
+
+
+@dataclass
+class Refusal:
+    """The newest of what somebody asked for in vain."""
+
+    which: str
+    at: dt.datetime
+    is_said: bool
+    """Whether it is a mail's matter: they had nothing, and nobody else told them."""
+    is_newest: bool = True
+    """Nothing was said of their place since."""
 
 
 @dataclass
@@ -70,7 +95,7 @@ class Says:
     day: str | None = None
     until: dt.datetime | None = None
     which: str | int | None = None
-    """Which certificate, or how many people."""
+    """Which certificate or refusal, how many people, or what the lists say."""
 
     @property
     def is_an_end(self) -> bool:
@@ -106,6 +131,12 @@ class Witness:
     asked: dict[str, Asked] = field(default_factory=dict)
     became: dict[str, str] = field(default_factory=dict)
     """Who turned out to be whom."""
+    messages: dict[str, Message] = field(default_factory=dict)
+    refusals: dict[str, Refusal] = field(default_factory=dict)
+    """Of each id."""
+    records: dict[str, str] = field(default_factory=dict)
+    """What the list says of each id."""
+    is_list_closed: bool = False
     answers: set[str] = field(default_factory=set)
     """What mails about answers to nominations are about."""
     inbox: list[Mail] = field(default_factory=list)
@@ -139,6 +170,12 @@ class Witness:
             return None if is_so else "they do not coordinate the town, or nobody was answered, or it is over"
         if says.about.startswith("digest/"):
             return None if says.about == self._digest_of(now) else "it is not the hour of the digest"
+        if says.about.startswith("refusal/"):
+            return self._why_not_refused(person, says, now)
+        if says.about.startswith("missed/"):
+            return self._why_not_missed(person, says)
+        if says.about.startswith("message/"):
+            return self._why_not_written(person, says, now)
         place, day = self.places[person], self.day
         takes_place = day is not None and not self.is_cancelled
         is_so = {
@@ -178,6 +215,44 @@ class Witness:
         if self.is_cancelled:
             return "its training is called off"
         return "they do without materials" if says.letter == "materials" and "materials" in self.mutes[person] else None
+
+    def _why_not_written(self, person: str, says: Says, now: dt.datetime) -> str | None:
+        message = self.messages.get(says.about)
+        if message is None or person not in map(self.human, message.to):
+            return "the office did not write to them"
+        if any(one.is_certain for one in self._told_before(person, says.about)):
+            return "they were told under another id"
+        return "it is of no use any more" if now >= message.until else None
+
+    def _why_not_refused(self, person: str, says: Says, now: dt.datetime) -> str | None:
+        refusal = self._refusal_of(person)
+        if refusal is None or refusal.which != says.which:
+            return f"what they were refused last is {refusal}"
+        before = self._told_before(person, says.about)
+        if any(one.is_certain and one.says.which == says.which for one in before):
+            return "they were told under another id"
+        return None if self.day is not None and now < ends(self.day) else "it is over"
+
+    def _refusal_of(self, person: str) -> Refusal | None:
+        """What there is to be told: what was said to the id that stays comes first."""
+        its, place = self.refusals.get(person), self.places[person]
+        if its is not None:
+            return its if its.is_said and its.is_newest else None
+        formerly = next((one for id_, one in self.refusals.items() if self.human(id_) == person), None)
+        if formerly is None or not formerly.is_said or place.is_active:
+            return None
+        return formerly if place.said_at is None or place.said_at <= formerly.at else None
+
+    def _why_not_missed(self, person: str, says: Says) -> str | None:
+        record, is_certified = self.records.get(person), self.valid_certificate(person) is not None
+        if not self.is_list_closed or is_certified:
+            return f"the list is open, or they have a certificate: {is_certified}"
+        before = self._told_before(person, says.about)
+        is_known = before != [] and all(one.is_certain for one in before) and self._last(person, says.about) is None
+        if is_known and (before[-1].says.letter == "missed") == (says.letter == "missed"):
+            return "they know it under another id"
+        is_so = {"missed": record == "absent", "thanks": record == "came", "missed_corrected": record != "absent"}
+        return None if is_so[says.letter] else f"the list says that they {record}"
 
     def human(self, person: str) -> str:
         return self.became.get(person, person)
@@ -300,12 +375,27 @@ class Witness:
             )
             if is_due and not was_tried and self._last(person, about) is None:
                 found.append(about)
+        for about, message in self.messages.items():
+            its = [one for one in message.to if self.human(one) == person]
+            was_tried = self._told_before(person, about) or any((one, about) in self.doubts for one in its)
+            if its and now < message.until and not was_tried and self._last(person, about) is None:
+                found.append(about)
+        found += self._untold_of_refusals(person, now)
         if person == self.coordinator and self.day is not None and now < ends(self.day):
             found += [about for about in sorted(self.answers) if self._last(person, about) is None]
         digest = self._digest_of(now)
         if person == OFFICE and digest is not None and self._last(person, digest) is None:
             found.append(digest)
         return found
+
+    def _untold_of_refusals(self, person: str, now: dt.datetime) -> list[str]:
+        about, refusal = "refusal/s1", self._refusal_of(person)
+        if refusal is None or self.day is None or now >= ends(self.day):
+            return []
+        told = [*self._told_before(person, about), self._last(person, about)]
+        was_tried = any(self.human(one) == person and one != person for one, its in self.doubts if its == about)
+        knows = any(one is not None and one.says.which == refusal.which for one in told)
+        return [] if knows or was_tried else [about]
 
     def _untold_of_certificates(self, person: str) -> list[str]:
         about, number = "certificate/s1", self.valid_certificate(person)
@@ -334,6 +424,9 @@ class Witness:
         """What is so at this moment others have told; what was asked for before is dropped."""
         self.asked.clear()
         self.answers.clear()
+        self.messages.clear()
+        for refusal in self.refusals.values():
+            refusal.is_said = False
         for person, place in self.places.items():
             its = {"enrolled": "confirmation", "offered": "offer", "waitlisted": "waiting"}
             subjects = {"enrolled": "place", "offered": "offer", "waitlisted": "waiting"}

@@ -11,7 +11,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from services.notifications.kinds import coordinators, sessions
-from services.notifications.kinds.coordinators import COORDINATED_AT_GO_LIVE, COORDINATES, COORDINATOR, OfTown
+from services.notifications.kinds.coordinators import (
+    COORDINATED_AT_GO_LIVE,
+    COORDINATES,
+    COORDINATOR,
+    MOST_NAMED,
+    OfTown,
+)
 from services.notifications.kinds.kind import Kind, Reading, Rules
 from services.notifications.kinds.matters import TOLD_NOTHING
 from services.notifications.kinds.sessions import NOTHING_TOLD, UNSETTLED
@@ -105,8 +111,9 @@ class Called(OfTown):
         if isinstance(before, CallTold):
             moved = before.nominate_until if before.nominate_until != told.nominate_until else None
             mail = replace(mail, moment_before=moved, figures_before=(("places", before.places),))
-        people = tuple(map(Named, self.team))
-        return replace(mail, moment=told.nominate_until, figures=(("places", told.places),), people=people)
+        people, are_more = tuple(map(Named, self.team[:MOST_NAMED])), len(self.team) > MOST_NAMED
+        mail = replace(mail, people=people, are_more=are_more)
+        return replace(mail, moment=told.nominate_until, figures=(("places", told.places),))
 
 
 def _named(content: str, call: Call) -> str:

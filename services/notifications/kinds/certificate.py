@@ -133,7 +133,7 @@ def _sheet(mail: BriefMail, office: Office) -> Sheet:
 _about = sessions.about(NAME, of=CERTIFIED)
 _ids = ids_of(CERTIFIED, "session_id", "person_id", newest=["issued_on", "series", "serial"])
 _recipient = _ids.c.person_id
-_before = told_to_former(_ids, _about, CERTIFIED)
+_before = told_to_former(_recipient, _about)
 _told_missed = sessions.told_of_another(sessions.MISSED_NAME)
 _content = sa.case((CERTIFIED.c.ended.is_(None), CERTIFIED.c.number))
 _is_revoked = sa.and_(CERTIFIED.c.ended.is_not(None), CERTIFIED.c.ended == CertificateEnds.NOT_EARNED)

@@ -44,6 +44,8 @@ from shared.values import immutable
 
 MOST_NAMED = 60
 """As many of a team as may be nominated at once."""
+MOST_READ = 2_000
+"""Of a larger team which of them are the first of the alphabet is left to Postgres, which does not know it."""
 
 
 @immutable
@@ -138,7 +140,7 @@ _named = (
     .where(is_member(_mate, on=_starts))
     .distinct()
     .order_by(_who.c.family_name, _who.c.given_name, _who.c.person_id)
-    .limit(MOST_NAMED)
+    .limit(MOST_READ)
     .correlate(COORDINATOR, SESSION)
     .subquery("named_of_team")
 )

@@ -1,7 +1,7 @@
 """Mails to whoever had a place, of what the lists say of them: thanks to who came, that they were missed to who did not come to any day,
 and that this was put right.
 
-Told when every list is closed, and not to whom a list excuses. An open list says nothing yet, neither that somebody was missed nor that
+Told when every list is closed, and not to whom a list excuses; what was told to an id that has gone into theirs was told to them. An open list says nothing yet, neither that somebody was missed nor that
 they were not. Who is told of a certificate, or that it is revoked, is not told the same a second time here; so thanks wait until a
 certificate would have been heard of.
 """
@@ -19,6 +19,7 @@ from services.notifications.kinds import sessions
 from services.notifications.kinds.certificate import ABSENT, THANKS, may_believe_missed, was_thanks
 from services.notifications.kinds.kind import Kind, Reading, Rules, Scope
 from services.notifications.kinds.matters import TOLD_NOTHING, OfSession
+from services.notifications.kinds.whoever import told_to_former
 from services.notifications.ledger import OVERTAKEN, Content, OpenNotice, Told
 from services.notifications.letters import BriefMail
 from services.notifications.sheets import CALM, CHANGED, GOOD, Office, Sheet, brief
@@ -29,6 +30,7 @@ from services.notifications.tables import (
     MEETING_LIST,
     NOW,
     OPEN,
+    PERSON,
     PLACE,
     RECORD,
     SESSION,
@@ -41,6 +43,7 @@ from shared.contracts.attendance import ListFact, Presence, PresenceFact, Role
 from shared.contracts.certificates import CertificateFact
 from shared.contracts.model import members
 from shared.contracts.notifications import ReminderTold
+from shared.postgres.merged import paths_of
 from shared.values import immutable
 from shared.web.links import Purpose
 
@@ -69,15 +72,24 @@ class Missed(OfSession):
     lists_are_quiet: bool
     """Nothing was heard of them for a while."""
     is_certified: bool
+    """Under any id of theirs."""
     told_certificate: Told | None
     since: dt.datetime
+    told_before: Told | None = None
+    """What they were told of it under an id that went into this one."""
 
     def difference(self, told: Told | None, to: Addressee, *, now: dt.datetime) -> Difference | None:
         session = self.facts.session
         if session is None or not self.lists_are_closed or self.is_certified:
             return None
-        found = self._found(told or TOLD_NOTHING, now, session)
+        found = self._found(self._believed(told, now, session), now, session)
         return judged(found, told, told or TOLD_NOTHING, to, now=now) if found is not None else None
+
+    def _believed(self, told: Told | None, now: dt.datetime, session: Session) -> Told:
+        """As long as they may be told of it for the first time, or else what they know of it under this id."""
+        if (told is None or told.said is None) and self.told_before is not None and _is_soon(session, now):
+            return self.told_before
+        return told or TOLD_NOTHING
 
     def _found(self, told: Told, now: dt.datetime, session: Session) -> Difference | None:
         has_to_be_thanked = told.content is None or (told.content == OVERTAKEN and was_thanks(told))
@@ -92,7 +104,7 @@ class Missed(OfSession):
 
     def _first(self, told: Told, now: dt.datetime, session: Session) -> Difference | None:
         """What is told of them as long as it is new, unless a mail about a certificate has said it."""
-        is_now = session.starts_at <= now < session.ends_at + REACH and session.ends_at >= self.since
+        is_now = _is_soon(session, now) and session.ends_at >= self.since
         is_told = self.told_certificate is not None and self.told_certificate.said is not None
         if is_told or not is_now or session.state != SCHEDULED:
             return None
@@ -109,6 +121,11 @@ class Missed(OfSession):
     def mail(self, notice: OpenNotice, found: Difference) -> BriefMail:
         mail = BriefMail.of(self.facts, notice, found)
         return replace(mail, leads_to=Purpose.PAPERS) if found.says.hash == CAME else mail
+
+
+def _is_soon(session: Session, now: dt.datetime) -> bool:
+    """Whether it is of use to be told how it was."""
+    return session.starts_at <= now < session.ends_at + REACH
 
 
 # --- what it says --------------------------------------------------------------------------
@@ -160,17 +177,36 @@ LISTS_ARE_CLOSED = ~sa.exists(sa.select(sa.literal(1)).select_from(_meeting).whe
 _are_quiet = ~sa.exists().where(
     MEETING_LIST.c.session_id == SESSION.c.session_id, MEETING_LIST.c.heard_at > NOW - QUIET
 )
-_is_certified = sa.exists().where(
-    CERTIFIED.c.session_id == PLACE.c.session_id,
-    CERTIFIED.c.person_id == PLACE.c.person_id,
-    CERTIFIED.c.ended.is_(None),
+
+
+def _are_certified(certified: Any, person_id: sa.ColumnElement[str]) -> Any:
+    return sa.exists().where(
+        certified.c.session_id == PLACE.c.session_id, certified.c.person_id == person_id, certified.c.ended.is_(None)
+    )
+
+
+_formerly = paths_of(PERSON).alias("certified_formerly")
+_is_certified = sa.or_(
+    _are_certified(CERTIFIED, PLACE.c.person_id),
+    _are_certified(CERTIFIED.alias("formerly_certified"), _formerly.c.person_id).where(
+        _formerly.c.into_id == PLACE.c.person_id
+    ),
 )
 _is_now = sa.and_(SESSION.c.ends_at > NOW - REACH, SESSION.c.starts_at <= NOW)
-_was_thanks = sa.func.coalesce(sa.type_coerce(TOLD.c.said, JSONB)["says"]["rule"].astext == THANKS, sa.false())
-_nobody_knows = sa.func.coalesce(TOLD.c.content == OVERTAKEN, sa.false())
-_may_believe_missed = sa.or_(TOLD.c.content == ABSENT, sa.and_(_nobody_knows, ~_was_thanks))
-_believes = sa.and_(_may_believe_missed, sa.func.coalesce(TOLD.c.until > NOW, sa.false()))
-_has_to_be_thanked = sa.or_(TOLD.c.content.is_(None), sa.and_(_nobody_knows, _was_thanks))
+_before = told_to_former(PLACE.c.person_id, sessions.about(NAME), sessions.NOTHING_TOLD, _is_now)
+
+
+def _known(column: str) -> sa.ColumnElement[Any]:
+    """`Missed._believed`."""
+    return sa.case((_before.c.recipient.is_not(None), _before.c[column]), else_=TOLD.c[column])
+
+
+_rule = sa.func.jsonb_extract_path_text(_known("said"), "says", "rule")
+_was_thanks = sa.func.coalesce(_rule == THANKS, sa.false())
+_nobody_knows = sa.func.coalesce(_known("content") == OVERTAKEN, sa.false())
+_may_believe_missed = sa.or_(_known("content") == ABSENT, sa.and_(_nobody_knows, ~_was_thanks))
+_believes = sa.and_(_may_believe_missed, sa.func.coalesce(_known("until") > NOW, sa.false()))
+_has_to_be_thanked = sa.or_(_known("content").is_(None), sa.and_(_nobody_knows, _was_thanks))
 _content = sa.case((_is_absent, sa.literal(ABSENT, sa.Text)), (_came, sa.literal(CAME, sa.Text)))
 _begins = sa.and_(
     _is_now,
@@ -178,11 +214,15 @@ _begins = sa.and_(
     SESSION.c.state == SCHEDULED,
     sessions.nothing_told(_told_certificate),
     sa.or_(
-        sa.and_(_is_absent, TOLD.c.content.is_distinct_from(ABSENT)),
+        sa.and_(_is_absent, _known("content").is_distinct_from(ABSENT)),
         sa.and_(_came, _has_to_be_thanked, _are_quiet),
     ),
 )
-_ends = sa.and_(_believes, ~sessions.told_since(_told_certificate), ~_is_absent)
+_told_at = _known("told_at")
+_told_since = sa.and_(
+    _told_certificate.c.told_at.is_not(None), sa.or_(_told_at.is_(None), _told_at < _told_certificate.c.told_at)
+)
+_ends = sa.and_(_believes, ~_told_since, ~_is_absent)
 _pair = sa.select(PLACE.c.person_id, PLACE.c.session_id)
 _key = sa.func.split_part(OPEN.c.about, "/", 2)
 
@@ -213,13 +253,15 @@ PLACES = Scope(
 
 def _around(places: sa.FromClause) -> sa.FromClause:
     found = sessions.around(places, sessions.about(NAME), always=True)
-    return sessions.with_told(found, _told_certificate, sessions.CERTIFICATE_NAME)
+    found = sessions.with_told(found, _told_certificate, sessions.CERTIFICATE_NAME)
+    return found.outerjoin(_before, sa.true())
 
 
 def _read(reading: Reading, rules: Rules) -> Missed:
     facts = sessions.read(reading, known=False)
     is_absent, came, are_closed, are_quiet, is_certified = reading.values(5)
-    return Missed(facts, is_absent, came, are_closed, are_quiet, is_certified, reading.next(Told), rules.since)
+    its = (is_absent, came, are_closed, are_quiet, is_certified)
+    return Missed(facts, *its, reading.next(Told), rules.since, reading.next(Told))
 
 
 MISSED_KIND = Kind(
@@ -235,7 +277,12 @@ MISSED_KIND = Kind(
     parts=(_is_now, sa.and_(~_is_now, TOLD.c.until > NOW)),
     told_by_others=sa.false(),
     made_of=sessions.MADE_OF,
-    columns=(*sessions.READ, _is_absent, _came, LISTS_ARE_CLOSED, _are_quiet, _is_certified, *_told_certificate.c),
+    columns=(
+        *sessions.READ,
+        *(_is_absent, _came, LISTS_ARE_CLOSED, _are_quiet, _is_certified),
+        *_told_certificate.c,
+        *_before.c,
+    ),
     read=_read,
     sheet=_sheet,
     concerned_by=sessions.EVERY_MAIL

@@ -22,7 +22,6 @@ from services.notifications.tables import MAILBOX, NOW, PLACE, PLACE_SAID, SESSI
 from services.notifications.templates.wording import notices_of
 from services.notifications.untold import Addressee, Difference
 from shared.contracts.enrolment import (
-    IN_LINE,
     SEATED,
     PlaceChange,
     Standing,
@@ -122,10 +121,7 @@ class Offer(BesidePlace):
         return ENDED
 
     def is_told_otherwise(self, told: Told, now: dt.datetime) -> bool:
-        session = self.facts.session
-        if self.facts.stands(SEATED):
-            return True
-        if self.facts.stands(IN_LINE) and session is not None and now < session.starts_at:
+        if self.facts.stands(SEATED) or self.facts.waits(now):
             return True
         return sessions.was_told_since(told, self.told_place, self.told_waiting)
 
@@ -196,13 +192,8 @@ _is_known = sa.and_(NOTHING_TOLD, _known.c.state == SCHEDULED, _until_before.is_
 _believed = sa.case((_is_known, _content_of(_known.c.content, _at_before, _until_before)), else_=TOLD.c.content)
 _until = sa.case((_is_known, _known.c.ends_at), else_=TOLD.c.until)
 _is_told_otherwise = sa.or_(
-    sa.and_(
-        SESSION.c.state == SCHEDULED,
-        sa.or_(
-            stands(PLACE, SEATED),
-            sa.and_(stands(PLACE, IN_LINE), SESSION.c.starts_at > NOW),
-        ),
-    ),
+    sa.and_(stands(PLACE, SEATED), SESSION.c.state == SCHEDULED),
+    sessions.WAITS,
     sessions.told_since(_told_place),
     sessions.told_since(_told_waiting),
 )

@@ -134,14 +134,14 @@ class Refused(Once):
             return False
         if place is None:
             return True
+        # A merge has enrolment say a place anew that was given back long before.
+        if place.withdrawn_at is not None and place.withdrawn_at < refusal.decided_at:
+            return True
         if (place.source, place.person_id) == (refusal.source, refusal.person_id):
             return place.version < refusal.version
         # Of somebody else's word no version tells, nor of what was said to another id: then they may have a place there all the time.
-        if place.person_id == refusal.person_id:
-            return place.heard_at <= refusal.heard_at
-        # The merge itself has enrolment say a place anew that was given back long before.
-        since = place.withdrawn_at or place.heard_at
-        return Standing(place.state) in WITHOUT_PLACE and since <= refusal.heard_at
+        is_so = place.person_id == refusal.person_id or Standing(place.state) in WITHOUT_PLACE
+        return is_so and place.heard_at <= refusal.heard_at
 
     def _because(self, now: dt.datetime) -> str:
         """As it is now: what somebody is told to do has to be possible."""
@@ -187,13 +187,12 @@ _told_place = sessions.told_of_another(sessions.PLACE_NAME)
 _other_is_open = sessions.is_open(sessions.PLACE_NAME, sessions.OFFER_NAME, sessions.WAITING_NAME)
 _of_session = REFUSAL.c.session_id == SESSION.c.session_id
 _is_same = PLACE.c.person_id == REFUSAL.c.person_id
-_since = sa.func.coalesce(PLACE.c.withdrawn_at, PLACE.c.heard_at)
 _is_newest = sa.or_(
     PLACE.c.session_id.is_(None),
+    sa.func.coalesce(PLACE.c.withdrawn_at < REFUSAL.c.decided_at, sa.false()),
     sa.case(
         (sa.and_(_is_same, PLACE.c.source == REFUSAL.c.source), PLACE.c.version < REFUSAL.c.version),
-        (_is_same, PLACE.c.heard_at <= REFUSAL.c.heard_at),
-        else_=sa.and_(PLACE.c.state.in_(WITHOUT_PLACE), _since <= REFUSAL.c.heard_at),
+        else_=sa.and_(sa.or_(_is_same, PLACE.c.state.in_(WITHOUT_PLACE)), PLACE.c.heard_at <= REFUSAL.c.heard_at),
     ),
 )
 _is_to_be_said = sa.and_(

@@ -39,7 +39,7 @@ from services.notifications.tables import (
 )
 from services.notifications.untold import ANOTHER_MAIL, ENROLMENT, Addressee
 from shared.contracts.directory import ContactFact, PersonFact
-from shared.contracts.enrolment import SEATED, PlacesSettled, Standing, WithdrawalReason
+from shared.contracts.enrolment import IN_LINE, SEATED, PlacesSettled, Standing, WithdrawalReason
 from shared.contracts.model import Event, Language, members
 from shared.contracts.notifications import SessionTold
 from shared.contracts.planner import SessionFact, gives_until
@@ -110,6 +110,16 @@ class Facts:
             return None
         announced_at = min(session.heard_at, self.announced_at or session.heard_at)
         return gives_until(session.starts_at, session.ends_at, session.freeze_hours, announced_at)
+
+    @property
+    def list_moves_until(self) -> dt.datetime | None:
+        """Until when whoever waits may get a place: then their waiting is over, and they are told so."""
+        session, moves_until = self.session, self.moves_until
+        return min(session.starts_at, moves_until) if session is not None and moves_until is not None else None
+
+    def waits(self, now: dt.datetime) -> bool:
+        """For a place that may still come."""
+        return self.stands(IN_LINE) and self.list_moves_until is not None and now < self.list_moves_until
 
     def is_frozen(self, now: dt.datetime) -> bool:
         return self.moves_until is not None and now >= self.moves_until
@@ -202,6 +212,10 @@ MOVES_UNTIL = sa.case(
     else_=SESSION.c.ends_at,
 )
 """`Facts.moves_until`, of a statement of which enrolment has spoken."""
+LIST_MOVES_UNTIL = sa.func.least(SESSION.c.starts_at, MOVES_UNTIL)
+"""`Facts.list_moves_until`."""
+WAITS = sa.and_(stands(PLACE, IN_LINE), SESSION.c.state == SCHEDULED, LIST_MOVES_UNTIL > NOW)
+"""`Facts.waits`."""
 LASTS = SESSION.c.ends_at > NOW
 
 

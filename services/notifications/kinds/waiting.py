@@ -1,4 +1,5 @@
-"""Mails about the waiting list: that somebody waits, that the session moved meanwhile, and that waiting ended without a place.
+"""Mails about the waiting list: that somebody waits, that the session moved meanwhile, and that waiting ended without a place: at the latest
+when the session freezes, for from then on nobody gets one any more.
 
 Who gets a place is told so by the mail about the place, and not twice.
 """
@@ -6,6 +7,7 @@ Who gets a place is told so by the mail about the place, and not twice.
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 import sqlalchemy as sa
 
@@ -26,15 +28,15 @@ from shared.values import immutable
 
 NAME = sessions.WAITING_NAME
 WAITING, WAITING_CHANGE, WAITING_ENDED = "waiting", "waiting_change", "waiting_ended"
-BEGUN, WITHDRAWN, UNHEARD = "begun", "withdrawn", "unheard"
-"""Why waiting ended, beside CANCELLED. UNHEARD: a place was offered, and the time to answer was over before any mail could say so."""
+FROZEN, BEGUN, WITHDRAWN, UNHEARD = "frozen", "begun", "withdrawn", "unheard"
+"""Why waiting ended, beside CANCELLED. FROZEN: the training begins so soon that nobody gets a place any more. UNHEARD: a place was offered, and the time to answer was over before any mail could say so."""
 AGAIN = "again"
 """Why somebody is told that they wait: a place that was held for them is not any more."""
 
 
 @immutable
 class Waiting(BesidePlace):
-    """A person's waiting for a place in a session; it ends when the session begins, at the latest."""
+    """A person's waiting for a place in a session; it ends when the session freezes, or else begins, at the latest."""
 
     life: int
     """Which waiting it is: who lost a place since waits anew."""
@@ -46,14 +48,17 @@ class Waiting(BesidePlace):
     BEGINS, CHANGES, ENDS = WAITING, WAITING_CHANGE, WAITING_ENDED
 
     def missed(self, told: Told | None, to: Addressee, *, now: dt.datetime, since: dt.datetime) -> Difference | None:
-        session = self.facts.session
-        if self.facts.place is None or session is None:
+        session, moves_until = self.facts.session, self.facts.list_moves_until
+        if self.facts.place is None or session is None or moves_until is None:
             return None
         until = self.believed(told).until
-        end = session.starts_at if until is None else max(session.ends_at, until)
+        end = moves_until if until is None else max(session.ends_at, until)
         return self.missed_by(end, told, to, now, since)
 
     def mail(self, notice: OpenNotice, found: Difference) -> BriefMail:
+        # A second try is the same mail: that the session has begun meanwhile the first one did not say.
+        if found.letter == WAITING_ENDED:
+            found = replace(found, because=self.ends_because(notice.stated_at or notice.planned_at))
         return BriefMail.of(self.facts, notice, found, arranged(found.before, found.says.says))
 
     def known(self) -> Content | None:
@@ -64,8 +69,9 @@ class Waiting(BesidePlace):
 
     def says(self, now: dt.datetime) -> Content | None:
         session = self.facts.session
-        waits = session is not None and self.facts.stands(IN_LINE) and now < session.starts_at
-        return self.facts.true_now(_named(session.content, self.life)) if session is not None and waits else None
+        if session is None or not self.facts.waits(now):
+            return None
+        return self.facts.true_now(_named(session.content, self.life))
 
     def begins_because(self, told: Told) -> str | None:
         offer = self.told_offer
@@ -78,7 +84,7 @@ class Waiting(BesidePlace):
         if session is not None and session.state == CANCELLED:
             return CANCELLED
         if self.facts.stands(IN_LINE):
-            return BEGUN
+            return FROZEN if session is not None and now < session.starts_at else BEGUN
         if self.facts.is_substituted:
             return sessions.SUBSTITUTED
         has_lapsed = place is not None and place.reason == WithdrawalReason.OFFER_EXPIRED
@@ -102,6 +108,7 @@ _NOTICES = notices_of(
     AGAIN,
     WAITING_CHANGE,
     CANCELLED,
+    FROZEN,
     BEGUN,
     WITHDRAWN,
     UNHEARD,
@@ -131,7 +138,7 @@ def _content_of(content: sa.ColumnElement[str], life: sa.ColumnElement[int]) -> 
 _life_before = sessions.life_before()
 _is_listed = sa.and_(stands(PLACE, IN_LINE), SESSION.c.state == SCHEDULED)
 _would_say = _content_of(SESSION.c.content, _life)
-_content = sa.case((sa.and_(_is_listed, SESSION.c.starts_at > NOW), _would_say))
+_content = sa.case((sessions.WAITS, _would_say))
 _is_known = sa.and_(NOTHING_TOLD, _known.c.state == SCHEDULED)
 _believed = sa.case((_is_known, _content_of(_known.c.content, _life_before)), else_=TOLD.c.content)
 _until = sa.case((_is_known, _known.c.ends_at), else_=TOLD.c.until)
@@ -144,7 +151,7 @@ _is_told_of_a_place = sa.or_(
 _other_is_open = sessions.is_open(sessions.PLACE_NAME, sessions.OFFER_NAME)
 _may_wait = sa.or_(stands(PLACE, IN_LINE), TOLD.c.recipient.is_not(None), sessions.ever_stood(IN_LINE))
 """Nearly everybody never waits: that is seen before anything else is looked for."""
-_end = sa.case((_until.is_(None), SESSION.c.starts_at), else_=sa.func.greatest(SESSION.c.ends_at, _until))
+_end = sa.case((_until.is_(None), sessions.LIST_MOVES_UNTIL), else_=sa.func.greatest(SESSION.c.ends_at, _until))
 
 
 def _around(places: sa.FromClause) -> sa.FromClause:

@@ -16,6 +16,7 @@ from services.notifications.tables import CONTACT, PERSON, TOLD, is_told
 from shared.postgres.merged import paths_of, survivors_of
 
 _before, _since = paths_of(PERSON).alias("had_before"), paths_of(PERSON).alias("had_since")
+_former = paths_of(PERSON).alias("former_id")
 
 
 def ids_of(table: sa.Table, name: str, whose: str = "recipient", *, newest: Sequence[str] = ()) -> sa.Subquery:
@@ -74,15 +75,17 @@ def is_for(ids: sa.Subquery, about: sa.ColumnElement[str], content: sa.ColumnEle
     return sa.and_(stays, ~was_told)
 
 
-def told_to_former(ids: sa.Subquery, about: sa.ColumnElement[str], of: sa.Table) -> Any:
-    """What somebody was told last under an id that has gone into theirs. `of`: where the subject stands."""
-    former, told = survivors_of(PERSON).alias("former_id"), TOLD.alias("told_formerly")
+def told_to_former(
+    person_id: sa.ColumnElement[str], about: sa.ColumnElement[str], *only_if: sa.ColumnElement[bool]
+) -> Any:
+    """What somebody was told last under an id that has gone into theirs. `only_if`: of whom it is asked, for few have had another one."""
+    told = TOLD.alias("told_formerly")
     return (
         sa.select(told)
-        .select_from(former.join(told, is_told(told, former.c.person_id, about)))
-        .where(former.c.into_id == ids.c.person_id, told.c.told_at.is_not(None))
+        .select_from(_former.join(told, is_told(told, _former.c.person_id, about)))
+        .where(_former.c.into_id == person_id, told.c.told_at.is_not(None), *only_if)
         .order_by(told.c.told_at.desc(), told.c.recipient.collate("C"))
         .limit(1)
-        .correlate(ids, of)
+        .correlate_except(_former, told)
         .lateral("told_to_former")
     )

@@ -272,8 +272,8 @@ MUTATIONS = (
     Mutation(
         "nobody is told that they have no place who has one under another id",
         "services/notifications/kinds/refusal.py",
-        "return Standing(place.state) in WITHOUT_PLACE and since <= refusal.heard_at",
-        "return since <= refusal.heard_at",
+        "return is_so and place.heard_at <= refusal.heard_at",
+        "return place.heard_at <= refusal.heard_at",
         (
             "tests/notifications/test_whoever.py::test_nobody_is_told_that_they_have_no_place_who_has_one_under_another_id",
         ),
@@ -290,10 +290,35 @@ MUTATIONS = (
     Mutation(
         "what is said anew of a place that was given back makes no refusal moot",
         "services/notifications/kinds/refusal.py",
-        "since = place.withdrawn_at or place.heard_at",
-        "since = place.heard_at",
+        "if place.withdrawn_at is not None and place.withdrawn_at < refusal.decided_at:",
+        "if False:",
         (
             "tests/notifications/test_whoever.py::test_what_is_said_anew_of_a_place_makes_the_day_on_which_it_was_given_back_no_later",
         ),
+    ),
+    Mutation(
+        "waiting ends when the session freezes",
+        "services/notifications/kinds/sessions.py",
+        "        return min(session.starts_at, moves_until) if session is not None and moves_until is not None else None\n",
+        "        return session.starts_at if session is not None else None\n",
+        (
+            "tests/notifications/test_waiting.py::test_waiting_that_ends_without_a_place_says_why",
+            "tests/notifications/test_offer.py::test_an_offer_that_ends_without_a_place_says_why",
+            "tests/notifications/test_waiting.py::test_who_never_heard_that_they_waited_is_a_fact_once_the_list_is_closed",
+        ),
+    ),
+    Mutation(
+        "a second try says of the end of waiting what the first one said",
+        "services/notifications/kinds/waiting.py",
+        "        if found.letter == WAITING_ENDED:\n",
+        "        if False:\n",
+        ("tests/notifications/test_waiting.py::test_a_second_try_says_of_the_end_of_waiting_what_the_first_one_said",),
+    ),
+    Mutation(
+        "who asks to be out of what a rule had taken says a newer word than their request",
+        "services/notifications/state.py",
+        "    withdrawn_at = body.withdrawn_at if body.asked_for is None else body.decided_at\n",
+        "    withdrawn_at = body.withdrawn_at\n",
+        ("tests/notifications/test_whoever.py::test_who_asked_since_to_be_out_is_told_of_no_refusal_of_before",),
     ),
 )

@@ -326,6 +326,7 @@ CREATE TABLE projection.refusal (
     asked_for TEXT NOT NULL,
     reason TEXT NOT NULL,
     standing TEXT NOT NULL,
+    decided_at TIMESTAMP WITH TIME ZONE NOT NULL,
     CONSTRAINT refusal_key PRIMARY KEY (session_id, person_id)
 );
 
