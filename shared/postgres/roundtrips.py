@@ -57,13 +57,19 @@ class Reads:
         self.add(statement, parameters, take, seldom=seldom)
 
     def by_key(
-        self, rows: Rows[Any], table: sa.Table, keys: Iterable[tuple[Any, ...]], *, seldom: bool = False
+        self,
+        rows: Rows[Any],
+        table: sa.Table,
+        keys: Iterable[tuple[Any, ...]],
+        *,
+        seldom: bool = False,
+        kept: Callable[[Sequence[Any]], Iterable[Any]] = iter,
     ) -> None:
         """The rows with these keys."""
         wanted = frozenset(keys)
         asked = Loaded(rows.kind.KEY, wanted)
         if wanted:
-            self.rows(rows, select_by_key(table), keys_of(table, wanted), asked, seldom=seldom)
+            self.rows(rows, select_by_key(table), keys_of(table, wanted), asked, seldom=seldom, kept=kept)
         else:
             rows.loaded((), asked)
 
