@@ -48,7 +48,9 @@ FORGET_SECONDS = 0.2
 AWAY_SECONDS = (1.0, 30.0)
 """For so long a stream is left alone that took nothing: at first, and at most."""
 _WITHOUT_HARM = (UnknownTopicOrPartitionError, TopicAuthorizationFailedError, InvalidTopicError, AssertionError)
-"""Nothing of the stream was sent: it is not there, or not ours to write; the last: a partition of it is not there."""
+"""Nothing of the stream was written: it is not there, or not ours to write; the last: a partition of it is not there. Mostly aiokafka says so
+before it sends. Where Kafka refused what was sent, the producer has counted it all the same: once the stream takes something again, its first
+batch is out of order, and another producer goes on."""
 _OF_A_STREAM = (BrokerResponseError, AssertionError)
 """What Kafka answers about a stream. Whatever else goes wrong is about all of them."""
 LOCK_KEY = 0x526F6C6C  # "Roll"; one relay a database, and every service has its own database.

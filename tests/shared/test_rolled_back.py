@@ -18,11 +18,12 @@ from services.enrolment.app import SERVICE
 from services.enrolment.pages import reading as page_of
 from services.enrolment.tables import PLACE
 from shared.books.holding import WAKE, count_held, count_overdue
+from shared.books.recovery import RECONCILE
 from shared.contracts import EVENTS
 from shared.contracts.checkin import CheckInScanned
 from shared.contracts.enrolment import EnrolmentWithdrawn
 from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
-from shared.deciding.due import DueLoop
+from shared.deciding.due import FAILED_AGAIN_AFTER, DueLoop
 from shared.deciding.transaction import Decider
 from shared.events.streams import Partition
 from shared.postgres.tables import DUE, HELD
@@ -215,6 +216,25 @@ async def test_whoever_looks_is_told_of_all_but_what_cannot_be_read(engine: Asyn
             found = await page_of.place(connection, "s", "ewa")
             assert found is not None and found.waits_for_answer is None
             assert (await reading.known(connection, "s", "ewa")).session_id == "s"
+
+
+async def test_a_look_at_what_is_held_that_failed_is_taken_again_as_whatever_fails_is(engine: AsyncEngine) -> None:
+    await asked_by_both(engine, at=utc_now())
+    loop, taken, well = due_loop(engine), list[str](), False
+
+    async def decides(moments: Any) -> None:
+        if not well:
+            raise LookupError("broken")
+        taken.extend(one.kind for one in moments)
+
+    loop._decider = SimpleNamespace(act=decides)  # type: ignore[assignment]
+    now = utc_now()
+    assert await loop.round(now) == 1
+    well = True
+    assert await loop.round(now) == 0
+    assert await loop.round(now + 2 * FAILED_AGAIN_AFTER) == 1
+    assert await loop.round(now + 3 * FAILED_AGAIN_AFTER) == 0
+    assert taken == [RECONCILE]
 
 
 async def test_a_look_that_is_asked_for_again_while_it_is_taken_is_taken_again(engine: AsyncEngine) -> None:

@@ -80,6 +80,15 @@ MUTATIONS = (
         ("tests/shared/test_rolled_back.py::test_what_cannot_be_read_is_no_moment_that_is_due_again_and_again",),
     ),
     Mutation(
+        "a look that failed is taken again",
+        "shared/deciding/due.py",
+        "        looks = [one for one, again in self._failed.items() if one.kind == RECONCILE and again <= now]\n",
+        "        looks: list[Due] = []\n",
+        (
+            "tests/shared/test_rolled_back.py::test_a_look_at_what_is_held_that_failed_is_taken_again_as_whatever_fails_is",
+        ),
+    ),
+    Mutation(
         "what is let in, as news",
         "shared/deciding/retry.py",
         "                thought.has_news(News(row.appended_at, kinds_of(inputs)))\n",
