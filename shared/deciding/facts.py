@@ -184,7 +184,7 @@ class FactWriter:
     async def _write(self, batches: Sequence[Batch], fold: _Fold) -> bool:
         moves = [
             Move(
-                batch.partition,
+                *batch.partition,
                 batch.from_offset,
                 batch.next_offset,
                 batch.records[-1].offset,

@@ -15,7 +15,7 @@ from shared.contracts import EVENTS
 from shared.contracts.model import BODY_LIMIT_BYTES, Event
 from shared.events.envelope import Heard, key_of
 from shared.events.streams import STREAMS, Partition, number_of
-from shared.postgres.database import KEPT, MACHINERY, any_of, arrays_of, table_of, unnested
+from shared.postgres.database import KEPT, MACHINERY, any_of, arrays_of, insert_new, table_of
 from shared.postgres.roundtrips import Writes
 from shared.state.rows import Row
 from shared.state.working import Said
@@ -52,8 +52,7 @@ OUTBOX = sa.Table(
 )
 """A queue: what is acknowledged is deleted. Never read by "last position", which skips what commits late."""
 
-_new = unnested(JOURNAL)
-_ENTER = insert(JOURNAL).from_select(JOURNAL.c.keys(), sa.select(*_new.c)).on_conflict_do_nothing()
+_ENTER = insert_new(JOURNAL)
 _ids = (
     sa.func.unnest(sa.bindparam("staged", type_=sa.ARRAY(sa.Text)))
     .table_valued(sa.column("event_id", sa.Text), with_ordinality="nr", name="new_outbox")

@@ -48,7 +48,9 @@ async def test_the_migrated_schema_is_the_one_the_code_declares(databases: Datab
 
 
 @pytest.fixture
-async def in_use(databases: Databases, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[str, AsyncEngine, AsyncConnection]]:
+async def in_use(
+    databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[tuple[str, AsyncEngine, AsyncConnection]]:
     """An empty database in which another migration is at work, and whoever waits for it gives a try up at once."""
     monkeypatch.setattr(migrating, "LOCK_TIMEOUT_MS", 50)
     monkeypatch.setattr(migrating, "PAUSE_SECONDS", 0.05)

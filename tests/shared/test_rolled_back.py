@@ -135,7 +135,8 @@ async def test_what_cannot_be_read_is_no_moment_that_is_due_again_and_again(engi
         rounds = [await loop.round(utc_now()) for _ in range(4)]
         assert rounds[-1] == 0
         async with engine.connect() as connection:
-            assert await count_overdue(connection, OLDER.asked_types(), utc_now()) == 0  # No stream is behind: it waits for another release.
+            # No stream is behind: it waits for another release.
+            assert await count_overdue(connection, OLDER.asked_types(), utc_now()) == 0
         assert await held(engine) == [WithdrawalRequested.type_name()]
     await due_loop(engine).round(utc_now())
     assert await held(engine) == []
@@ -194,7 +195,9 @@ async def test_an_id_under_which_a_word_is_held_that_cannot_be_read_belongs_to_t
 
 async def test_attendance_takes_nothing_under_such_an_id_and_looks_at_nothing_of_it(databases: Databases) -> None:
     at = utc_now()
-    scan = heard(CheckInScanned(session_id="s", meeting_id="day-1", person_id="ewa", scanned_at=at), at=at, event_id="r-1")
+    scan = heard(
+        CheckInScanned(session_id="s", meeting_id="day-1", person_id="ewa", scanned_at=at), at=at, event_id="r-1"
+    )
     async with databases.while_needed("attendance") as url:
         engine = create_async_engine(url)
         await Decider(engine, ATTENDANCE).act([scan])

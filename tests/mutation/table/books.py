@@ -15,8 +15,8 @@ MUTATIONS = (
     Mutation(
         "the watermark's fence: its lock and its condition",
         "shared/books/watermark.py",
-        "    .with_for_update(of=WATERMARK)\n)\n_READ",
-        ")\n_READ",
+        ".with_for_update(of=WATERMARK)\n_READ",
+        "\n_READ",
         ("tests/faults/test_one_at_a_time.py::test_a_batch_heard_by_two_at_once_is_heard_once",),
         backed_up_by=(
             "        .where(WATERMARK.c.next_offset == move.c.from_offset)\n        .values(",
