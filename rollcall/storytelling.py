@@ -167,9 +167,8 @@ class Storyteller:
                 continue
             said, answered = answers[scene.name]
             if scene.name == "nominated":
-                await (
-                    self.telling.heard()
-                )  # Whoever is not known yet would be decided about after those who came later.
+                # Whoever is not known yet would be decided about after those who came later.
+                await self.telling.heard()
             await self.telling.tell(scene)
             await self._shown(scene.name, said, answered)
             if scene.name in mails:

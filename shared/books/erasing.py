@@ -100,9 +100,8 @@ _pieces = sa.union_all(
     sa.select(*_where, sa.func.unnest(sa.func.string_to_array(_kept.c.value_text, '"')).label("piece")),
     sa.select(*_where, sa.func.btrim(_kept.c.key_text, '"').label("piece")),
 ).cte("pieces")
-_escaped = (
-    sa.select(*_pieces.c).where(_pieces.c.piece.op("~")(_IS_ESCAPED)).cte("escaped").prefix_with("MATERIALIZED")
-)  # Asked of each piece once, and not once for each who is erased.
+# Asked of each piece once, and not once for each who is erased.
+_escaped = sa.select(*_pieces.c).where(_pieces.c.piece.op("~")(_IS_ESCAPED)).cte("escaped").prefix_with("MATERIALIZED")
 
 
 def _found_in(pieces: sa.CTE, is_theirs: sa.ColumnElement[bool]) -> sa.Select[Any]:

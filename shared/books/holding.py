@@ -168,9 +168,8 @@ _long_ago = sa.bindparam("long_ago", type_=sa.DateTime(timezone=True))
 _OVERDUE = sa.select(
     sa.select(sa.func.count()).where(DUE.c.at <= _long_ago).scalar_subquery()
     + sa.select(sa.func.count(sa.distinct(HELD_SUBJECT)))
-    .where(
-        HELD.c.expires_at <= _long_ago, any_of(HELD.c.type, "decided")
-    )  # The others wait for a newer release, not for a stream.
+    # The others wait for a newer release, not for a stream.
+    .where(HELD.c.expires_at <= _long_ago, any_of(HELD.c.type, "decided"))
     .scalar_subquery()
 )
 

@@ -59,13 +59,11 @@ _positions = sa.bindparam("positions", type_=sa.ARRAY(sa.BigInteger))
 _NEXT = (
     sa.select(OUTBOX.c.position, JOURNAL)
     .join(JOURNAL, JOURNAL.c.event_id == OUTBOX.c.event_id)
-    .where(
-        OUTBOX.c.position != sa.all_(_positions)
-    )  # By each, not by the last: what commits late has a lower position.
+    # By each, not by the last: what commits late has a lower position.
+    .where(OUTBOX.c.position != sa.all_(_positions))
     .where(~recovery.IS_HEARD_AGAIN)  # Most of what the outbox holds then is on the stream.
-    .where(
-        any_of(JOURNAL.c.stream, "streams")
-    )  # A newer release may have said something on one that this one does not know.
+    # A newer release may have said something on one that this one does not know.
+    .where(any_of(JOURNAL.c.stream, "streams"))
     .order_by(OUTBOX.c.position)
     .limit(sa.bindparam("most"))
 )

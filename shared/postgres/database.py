@@ -241,9 +241,8 @@ def upsert_newest(table: sa.Table, new: Any, condition: sa.ColumnElement[bool]) 
     key = [column.name for column in table.primary_key]
     old, fresh = table.c, statement.excluded
     same = sa.or_(old.event_id == fresh.event_id, ~says_otherwise(table, old, fresh))
-    tied = sa.and_(
-        old.version == fresh.version, same == (fresh.heard_at < old.heard_at)
-    )  # As in shared.state.working.compare.
+    # As in shared.state.working.compare.
+    tied = sa.and_(old.version == fresh.version, same == (fresh.heard_at < old.heard_at))
     newer = sa.or_(old.version < fresh.version, tied)
     if "erased" in table.c:
         newer = sa.and_(~old.erased, newer)  # An erasure itself goes another way.

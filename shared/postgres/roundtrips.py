@@ -102,9 +102,8 @@ def _all_of(parameters: Iterable[Parameters]) -> Parameters:
     for one in parameters:
         for name, value in one.items():
             known = together.setdefault(name, value)
-            if (
-                known is not value and known != value
-            ):  # Comparing a long list with itself takes as long as with another one.
+            # Comparing a long list with itself takes as long as with another one.
+            if known is not value and known != value:
                 raise ValueError(f"two statements of one round trip mean different things by {name}")
     return together
 

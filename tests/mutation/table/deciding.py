@@ -172,7 +172,7 @@ MUTATIONS = (
     Mutation(
         "another statement under one id that a later one of its batch replaced",
         "shared/deciding/facts.py",
-        "    conditions += [~sa.exists(_strange_superseded_of(table)) for table in superseded]\n",
+        "    conditions += [~sa.exists(_strange(table, superseded=True)) for table in superseded]\n",
         "",
         ("tests/shared/test_lanes.py::test_both_lanes_come_to_the_same",),
     ),
