@@ -306,27 +306,24 @@ async def settle(
     reason: str | None = None,
     detail: str | None = None,
     heard: Heard[Event] | None = None,
-) -> None:
-    """Writes what became of a parked record. `heard`: what it says, which may not have been readable when it was parked."""
+) -> Parked:
+    """Writes what became of a parked record, and returns how it stands. `heard`: what it says, which may not have been readable when it was parked."""
     reason = reason or row.reason
     known = {} if heard is None else {name: value for name, value in _known_of(heard, reason).items() if value}
-    await connection.execute(
-        sa.update(PARKED)
-        .where(_is_at(*Parked.key_of(row)))
-        .values(
-            state=state,
-            retries=PARKED.c.retries + 1,
-            reason=reason,
-            detail=row.detail if detail is None else _clean(detail),
-            **known,
-        )
-    )
+    detail = row.detail if detail is None else _clean(detail)
+    values = {"state": state, "retries": PARKED.c.retries + 1, "reason": reason, "detail": detail, **known}
+    return await _changed(connection, row, values)
 
 
-async def empty(connection: AsyncConnection, row: Parked) -> None:
+async def empty(connection: AsyncConnection, row: Parked) -> Parked:
     """Ends a parked record for good: it stays as evidence, without what it said."""
     values = {**EMPTIED, "state": ParkedState.DISCARDED}
-    await connection.execute(sa.update(PARKED).where(_is_at(*Parked.key_of(row))).values(**values))
+    return await _changed(connection, row, values)
+
+
+async def _changed(connection: AsyncConnection, row: Parked, values: Mapping[str, Any]) -> Parked:
+    change = sa.update(PARKED).where(_is_at(*Parked.key_of(row))).values(**values).returning(PARKED)
+    return rows_as(Parked, await connection.execute(change))[0]
 
 
 async def followers(connection: AsyncConnection, row: Parked) -> list[tuple[str, int, int]]:

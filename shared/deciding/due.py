@@ -162,8 +162,6 @@ class DueLoop:
     async def _ready(self, moments: Sequence[Due]) -> Sequence[Due]:
         """All of them, if what they read has been heard past the last of them; else the oldest alone, if that may be decided."""
         for some in (moments, moments[:1]):
-            if some:
-                streams = dict.fromkeys((*self._service.heard,))
-                if await is_heard(self._engine, await self._observer.ends_at(streams, some[-1].at)):
-                    return some
+            if some and await is_heard(self._engine, await self._observer.ends_at(self._service.heard, some[-1].at)):
+                return some
         return ()

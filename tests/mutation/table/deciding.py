@@ -27,8 +27,8 @@ MUTATIONS = (
     Mutation(
         "the due moment's wait",
         "shared/deciding/due.py",
-        "                if await is_heard(self._engine, await self._observer.ends_at(streams, some[-1].at)):\n",
-        "                if True:\n",
+        "            if some and await is_heard(self._engine, await self._observer.ends_at(self._service.heard, some[-1].at)):\n",
+        "            if some:\n",
         ("tests/faults/test_one_at_a_time.py::test_a_due_moment_waits_until_everything_said_before_it_has_been_heard",),
     ),
     Mutation(
@@ -91,7 +91,7 @@ MUTATIONS = (
     Mutation(
         "what is let in, as news",
         "shared/deciding/retry.py",
-        "                thought.has_news(News(row.appended_at, kinds_of(inputs)))\n",
+        "            thought.has_news(News(row.appended_at, kinds_of(inputs)))\n",
         "",
         ("tests/notifications/test_waking.py",),
     ),
