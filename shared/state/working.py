@@ -190,7 +190,6 @@ class Working:
             said_at=self.now,
             correlation_id=(cause.correlation_id or cause.event_id) if cause else None,
             causation_id=cause.event_id if cause else None,
-            traceparent=cause.traceparent if cause else None,
         )
         row = make(draft)
         rows = self[type(row)]
