@@ -27,7 +27,9 @@ from shared.deciding.due import FAILED_AGAIN_AFTER, DueLoop
 from shared.deciding.transaction import Decider
 from shared.events.streams import Partition
 from shared.postgres.tables import DUE, HELD
+from shared.process.runtime import Runtime
 from shared.service import utc_now
+from shared.state.working import Due
 from shared.testing import SOURCE, body_of, decoded, heard
 from tests.databases import Databases
 from tests.enrolment.surroundings import programme
@@ -238,6 +240,26 @@ async def test_a_look_at_what_is_held_that_failed_is_taken_again_as_whatever_fai
     assert await loop.round(now + 2 * FAILED_AGAIN_AFTER) == 1
     assert await loop.round(now + 3 * FAILED_AGAIN_AFTER) == 0
     assert taken == [RECONCILE]
+
+
+async def test_what_could_not_be_settled_after_a_restore_is_tried_again_too(engine: AsyncEngine) -> None:
+    async def open_subjects(*_: Any) -> list[str]:
+        return ["session/s"]
+
+    async def fails(moments: Any) -> None:
+        raise LookupError("broken")
+
+    async def decides(moments: Any) -> None:
+        taken.extend(moments)
+
+    loop, taken = due_loop(engine), list[Due]()
+    decider = SimpleNamespace(act=fails, quiet_until={})
+    service = dataclasses.replace(SERVICE, open_subjects=open_subjects)
+    restored: Any = SimpleNamespace(engine=engine, service=service, decider=decider, due=loop)
+    await Runtime._recover(restored)
+    loop._decider = SimpleNamespace(act=decides)  # type: ignore[assignment]
+    assert await loop.round(utc_now() + 2 * FAILED_AGAIN_AFTER) == 1
+    assert [(one.kind, one.subject) for one in taken] == [(RECONCILE, "session/s")]
 
 
 async def test_a_look_that_is_asked_for_again_while_it_is_taken_is_taken_again(engine: AsyncEngine) -> None:

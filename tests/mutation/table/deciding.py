@@ -80,6 +80,13 @@ MUTATIONS = (
         ("tests/shared/test_rolled_back.py::test_what_cannot_be_read_is_no_moment_that_is_due_again_and_again",),
     ),
     Mutation(
+        "what could not be settled after a restore is tried again",
+        "shared/process/runtime.py",
+        "                self.due.try_later(moment)\n",
+        "",
+        ("tests/shared/test_rolled_back.py::test_what_could_not_be_settled_after_a_restore_is_tried_again_too",),
+    ),
+    Mutation(
         "a look that failed is taken again",
         "shared/deciding/due.py",
         "        looks = [one for one, again in self._failed.items() if one.kind == RECONCILE and again <= now]\n",
