@@ -130,6 +130,5 @@ def _envelope() -> dict[str, Any]:
         },
         "ce_correlationid": {"type": "string"},
         "ce_causationid": {"type": "string"},
-        "ce_traceparent": {"type": "string"},
     }
     return {"type": "object", "required": list(needed), "properties": needed | welcome}

@@ -6,9 +6,13 @@ import asyncio
 import json
 import urllib.error
 import urllib.request
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from http.client import HTTPException
 from typing import Any
+
+from rollcall.connection import Connection
+from rollcall.terminal import Exit, Refusal
 
 TIMEOUT_S = 15.0
 MOST_BYTES = 4 * 1024 * 1024
@@ -36,6 +40,26 @@ async def get(url: str, headers: dict[str, str] | None = None) -> Answer:
 async def post(url: str, headers: dict[str, str], body: bytes) -> Answer:
     """Sends bytes as they are. Raises `NoAnswer` when nobody answers within `TIMEOUT_S`."""
     return await asyncio.to_thread(_ask, url, {"Content-Type": "application/octet-stream"} | headers, body)
+
+
+def ask(
+    found: Connection, service: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+) -> Answer:
+    """What a service answers a command. A `body` is posted. Refused in a sentence where nobody answers."""
+    url, told = found.urls[service] + path, found.headers | dict(headers or {})
+    try:
+        return asyncio.run(get(url, told) if body is None else post(url, told, body))
+    except NoAnswer as error:
+        raise Refusal(f"{service} does not answer at {found.urls[service]}: {error}.") from error
+
+
+def refused(found: Connection, service: str, answer: Answer, *, invalid: Collection[int]) -> Refusal:
+    """Why it did not do what it was asked, in its own words; with these statuses, because of what was asked."""
+    said = answer.body
+    if not isinstance(said, dict) or "title" not in said:
+        return Refusal(f"What answers at {found.urls[service]} is not {service}.")
+    sentence = f"{service}: {said['title']}: {said.get('detail', '')}."
+    return Refusal(sentence, Exit.INVALID if answer.status in invalid else Exit.IMPOSSIBLE)
 
 
 def _ask(url: str, headers: dict[str, str], body: bytes | None) -> Answer:

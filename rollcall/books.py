@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from shared.contracts.enrolment import RequestFate
@@ -87,17 +87,7 @@ class Equation:
         return self.left <= self.right if self.relation == AT_MOST else self.left == self.right
 
     def as_json(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "says": self.says,
-            "short": self.short,
-            "left": self.left,
-            "relation": self.relation,
-            "right": self.right,
-            "parts": self.parts,
-            "holds": self.holds,
-            "service": self.service,
-        }
+        return asdict(self) | {"holds": self.holds}
 
 
 @dataclass(frozen=True, slots=True)

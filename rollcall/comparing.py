@@ -261,9 +261,8 @@ async def _get(found: Connection, client: httpx.AsyncClient, service: str, path:
     url = f"{found.urls[service]}{path}"
     try:
         answer = await client.get(url, headers=found.headers)
-    except (
-        httpx.RemoteProtocolError
-    ):  # A kept connection that had been closed meanwhile; a new one is made for the next.
+    except httpx.RemoteProtocolError:
+        # A kept connection that had been closed meanwhile; a new one is made for the next.
         answer = await client.get(url, headers=found.headers)
     rows: list[dict[str, Any]] = answer.raise_for_status().json()
     return rows

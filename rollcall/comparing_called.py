@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from rollcall.connection import Connection
@@ -46,7 +46,7 @@ class Compared:
         return self.expected == self.found
 
     def as_json(self) -> dict[str, Any]:
-        return {"what": self.what, "expected": self.expected, "found": self.found, "agrees": self.agrees}
+        return asdict(self) | {"agrees": self.agrees}
 
 
 PLACE_FACTS = members(PlaceFact)

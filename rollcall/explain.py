@@ -64,22 +64,13 @@ def _moment(at: str) -> dt.datetime:
 
 
 def _ask(found: Connection, person: str, session: str, at: dt.datetime | None) -> dict[str, Any]:
-    import asyncio
     from urllib.parse import quote, urlencode
 
-    from rollcall.asking import NoAnswer, get
+    from rollcall import asking
 
     path = f"/api/v1/sessions/{quote(session, safe='')}/places/{quote(person, safe='')}/explain"
     query = f"?{urlencode({'at': at.isoformat().replace('+00:00', 'Z')})}" if at else ""
-    try:
-        answer = asyncio.run(get(f"{found.urls['enrolment']}{path}{query}", found.headers))
-    except NoAnswer as error:
-        raise Refusal(f"enrolment does not answer at {found.urls['enrolment']}: {error}.") from error
-    body = answer.body if isinstance(answer.body, dict) else {}
-    if answer.status == 200 and "steps" in body:
-        return body
-    if "title" not in body:
-        raise Refusal(f"What answers at {found.urls['enrolment']} is not enrolment.")
-    invalid = answer.status in (400, 404, 422)
-    sentence = f"enrolment: {body['title']}: {body.get('detail', '')}."
-    raise Refusal(sentence, Exit.INVALID if invalid else Exit.IMPOSSIBLE)
+    answer = asking.ask(found, "enrolment", path + query)
+    if answer.status == 200 and isinstance(answer.body, dict) and "steps" in answer.body:
+        return answer.body
+    raise asking.refused(found, "enrolment", answer, invalid=(400, 404, 422))

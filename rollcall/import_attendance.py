@@ -106,23 +106,11 @@ def _path(session: str, meeting: str, verb: str, query: dict[str, str]) -> str:
 
 def _ask(found: Connection, path: str, content: bytes, *, if_match: str | None = None) -> Any:
     """The answer; None: the plan is another one by now."""
-    import asyncio
+    from rollcall import asking
 
-    from rollcall.asking import NoAnswer, post
-
-    url = found.urls["attendance"]
-    headers = found.headers | ({"If-Match": f'"{if_match}"'} if if_match else {})
-    try:
-        answer = asyncio.run(post(url + path, headers, content))
-    except NoAnswer as error:
-        raise Refusal(f"attendance does not answer at {url}: {error}.") from error
-    body = answer.body if isinstance(answer.body, dict) else {}
-    if answer.status == 200 and "sha256" in body:
-        return body
+    answer = asking.ask(found, "attendance", path, content, headers={"If-Match": f'"{if_match}"'} if if_match else {})
+    if answer.status == 200 and isinstance(answer.body, dict) and "sha256" in answer.body:
+        return answer.body
     if answer.status == CHANGED_SINCE:
         return None
-    if "title" not in body:
-        raise Refusal(f"What answers at {url} is not attendance.")
-    invalid = answer.status in (404, 413, 422)
-    sentence = f"attendance: {body['title']}: {body.get('detail', '')}."
-    raise Refusal(sentence, Exit.INVALID if invalid else Exit.IMPOSSIBLE)
+    raise asking.refused(found, "attendance", answer, invalid=(404, 413, 422))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from aiokafka.errors import KafkaError
@@ -59,15 +59,7 @@ class Standing:
     def as_json(self) -> dict[str, Any]:
         return {
             "balanced": self.balanced,
-            "services": {
-                name: {
-                    "reachable": one.reachable,
-                    "ready": one.ready,
-                    "problems": list(one.problems),
-                    "books": one.books,
-                }
-                for name, one in self.services.items()
-            },
+            "services": {name: asdict(one) for name, one in self.services.items()},
             "inbox": self.inbox,
             "problems": list(self.problems),
             "equations": [line.as_json() for line in self.equations],

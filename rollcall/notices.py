@@ -165,23 +165,11 @@ def _post(folder: Any, path: str, body: dict[str, Any]) -> Any:
 
 
 def _asked(folder: Any, path: str, body: bytes | None) -> Any:
-    import asyncio
-
     from rollcall import asking
 
     found = connection(folder)
-    url = f"{found.urls['notifications']}{path}"
-    as_json = found.headers | {"Content-Type": "application/json"}
-    try:
-        answer = asyncio.run(asking.get(url, found.headers) if body is None else asking.post(url, as_json, body))
-    except asking.NoAnswer as error:
-        raise Refusal(f"notifications does not answer at {found.urls['notifications']}: {error}.") from error
-    said = answer.body
-    if answer.status == 200 and said is not None:
-        return said
-    if not isinstance(said, dict) or "title" not in said:
-        raise Refusal(f"What answers at {found.urls['notifications']} is not notifications.")
-    refused = answer.status in (400, 404, 409, 412, 422)
-    raise Refusal(
-        f"notifications: {said['title']}: {said.get('detail', '')}.", Exit.INVALID if refused else Exit.IMPOSSIBLE
-    )
+    as_json = {} if body is None else {"Content-Type": "application/json"}
+    answer = asking.ask(found, "notifications", path, body, headers=as_json)
+    if answer.status == 200 and answer.body is not None:
+        return answer.body
+    raise asking.refused(found, "notifications", answer, invalid=(400, 404, 409, 412, 422))

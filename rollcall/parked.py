@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -176,17 +176,7 @@ def _done(found: Connection, names: list[str] | None, reason: str | None, action
     listed, silent = _listed(found, _services(names), state="parked", reason=reason, limit=MOST)
     if not listed and not silent:
         raise Refusal(f"Nothing is set aside for {reason}.")
-    done: list[Copy] = []
-    for one in listed:
-        if one.service in silent:
-            continue  # It fell silent meanwhile, and keeps what is left.
-        try:
-            row = _ask(found, one.service, "POST", f"/{one.where}{action}")
-        except NotTold as refused:
-            silent[one.service] = str(refused)
-            continue
-        if row is not None:
-            done.append(Copy(one.service, one.where, row))
+    done = _answers(found, [(one.service, one.where) for one in listed], "POST", action, silent)
     if any(number >= MOST for number in Counter(one.service for one in listed).values()):
         err.print("There may be more: say it again.", style="yellow")
     _all_told(done, silent)
@@ -211,19 +201,28 @@ def _named(names: list[str]) -> tuple[tuple[str, ...], str]:
 
 def _each(found: Connection, services: tuple[str, ...], where: str, method: str, action: str) -> list[Copy]:
     """The answer of each service that has the record. A service that cannot be asked is named, and keeps its copy."""
-    copies: list[Copy] = []
     silent: dict[str, str] = {}
-    for service in services:
+    copies = _answers(found, [(service, where) for service in services], method, action, silent)
+    _all_told(copies, silent)
+    if not copies:
+        raise Refusal(f"{' and '.join(services)} {'has' if len(services) == 1 else 'have'} no record {where}.")
+    return copies
+
+
+def _answers(
+    found: Connection, asked: Iterable[tuple[str, str]], method: str, action: str, silent: dict[str, str]
+) -> list[Copy]:
+    """What the services say of these records. Who falls `silent` keeps what is left, and is asked no more."""
+    copies = []
+    for service, where in asked:
+        if service in silent:
+            continue
         try:
             row = _ask(found, service, method, f"/{where}{action}")
         except NotTold as refused:
             silent[service] = str(refused)
-            continue
-        if row is not None:
-            copies.append(Copy(service, where, row))
-    _all_told(copies, silent)
-    if not copies:
-        raise Refusal(f"{' and '.join(services)} {'has' if len(services) == 1 else 'have'} no record {where}.")
+        else:
+            copies += [Copy(service, where, row)] if row is not None else []
     return copies
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 
 from aiokafka.admin import AIOKafkaAdminClient
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -67,7 +66,7 @@ def store_tokens(folder: Folder, databases: dict[str, str]) -> None:
         try:
             async with engine.begin() as connection:
                 for name, (actor, scopes) in _TOKENS.items():
-                    text = folder.secret(name, fresh_token())
+                    text = folder.secret(name, tokens.fresh_token())
                     await tokens.store(connection, tokens.row_for(text, actor, scopes, now=utc_now()))
         finally:
             await engine.dispose()
@@ -76,8 +75,3 @@ def store_tokens(folder: Folder, databases: dict[str, str]) -> None:
         await asyncio.gather(*(store(databases[name]) for name in installed_services()))
 
     asyncio.run(all_of_them())
-
-
-def fresh_token() -> str:
-    """The text of a new token; the row that recognises it is made for each service."""
-    return f"{tokens.PREFIX}_{secrets.token_hex(6)}_{secrets.token_urlsafe(32)}"

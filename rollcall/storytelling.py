@@ -167,9 +167,8 @@ class Storyteller:
                 continue
             said, answered = answers[scene.name]
             if scene.name == "nominated":
-                await (
-                    self.telling.heard()
-                )  # Whoever is not known yet would be decided about after those who came later.
+                # Whoever is not known yet would be decided about after those who came later.
+                await self.telling.heard()
             await self.telling.tell(scene)
             await self._shown(scene.name, said, answered)
             if scene.name in mails:
@@ -263,12 +262,10 @@ class Storyteller:
 
     async def _newest(self, address: str, kind: str) -> int | None:
         """The number, in the inbox, of the newest mail of this kind to this address."""
-        asked: dict[str, str | int] = {"to": address, "limit": 50}
-        try:
-            answer = await self.client.get(f"{self.telling.found.inbox}/api/v1/messages", params=asked)
-        except httpx.HTTPError:
-            return None
-        listed = answer.json()["messages"] if answer.status_code == 200 else []
+        answer = await self._asked(
+            "GET", f"{self.telling.found.inbox}/api/v1/messages", params={"to": address, "limit": 50}
+        )
+        listed = answer["messages"] if answer else []
         return next((int(one["id"]) for one in listed if one["kind"] == kind), None)
 
     # --- asking -----------------------------------------------------------------------------------
@@ -280,26 +277,22 @@ class Storyteller:
 
     async def _get(self, service: str, path: str) -> object:
         found = self.telling.found
-        try:
-            answer = await self.client.get(f"{found.urls[service]}/api/v1/{path}", headers=found.headers)
-        except httpx.HTTPError:
-            return None
-        body: object = answer.json() if answer.status_code == 200 else None
-        return body
+        return await self._asked("GET", f"{found.urls[service]}/api/v1/{path}", headers=found.headers)
 
     async def _post(
         self, service: str, path: str, headers: dict[str, str] | None = None, body: dict[str, str] | None = None
     ) -> object:
-        """The answer, if it was done."""
         found = self.telling.found
+        told = found.headers | (headers or {})
+        return await self._asked("POST", f"{found.urls[service]}/api/v1/{path}", headers=told, json=body)
+
+    async def _asked(self, method: str, url: str, **how: Any) -> Any:
+        """The answer, if it was done."""
         try:
-            answer = await self.client.post(
-                f"{found.urls[service]}/api/v1/{path}", headers=found.headers | (headers or {}), json=body
-            )
+            answer = await self.client.request(method, url, **how)
         except httpx.HTTPError:
             return None
-        done: object = answer.json() if answer.is_success else None
-        return done
+        return answer.json() if answer.is_success else None
 
 
 async def _at_once() -> bool:

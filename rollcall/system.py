@@ -94,9 +94,8 @@ class System:
             }
             if one.mails:
                 own |= {"ROLLCALL_SMTP_HOST": LOOPBACK, "ROLLCALL_SMTP_PORT": str(self.ports["smtp"])}
-                if (
-                    "ROLLCALL_SETTLING_SECONDS" not in os.environ
-                ):  # Whoever tries something here looks into the inbox next.
+                # Whoever tries something here looks into the inbox next.
+                if "ROLLCALL_SETTLING_SECONDS" not in os.environ:
                     own["ROLLCALL_SETTLING_SECONDS"] = "1"
                 if "ROLLCALL_REHEARSE" not in os.environ:  # Nothing leaves the inbox, so there is nothing to rehearse.
                     own["ROLLCALL_REHEARSE"] = "false"

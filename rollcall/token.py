@@ -39,11 +39,10 @@ def create(
         raise Refusal(f"There is no scope {', '.join(unknown)}: there are {', '.join(SCOPES)}.", Exit.INVALID)
     if not actor.strip() or not actor.isprintable() or len(actor) > 80:
         raise Refusal("--actor is a name of at most 80 printable characters.", Exit.INVALID)
-    from rollcall.preparing import fresh_token
     from shared.service import utc_now
     from shared.web import tokens
 
-    text = fresh_token()
+    text = tokens.fresh_token()
     row = tokens.row_for(text, actor, tuple(scope), now=utc_now())
 
     async def make(connection: AsyncConnection, _service: str) -> None:

@@ -110,7 +110,11 @@ class Service:
     def working(self, now: dt.datetime) -> Working:
         """An empty working set for one transaction."""
         make: dict[type[Event], MakeRow] = {**self.make, SourceTakenOver: takeover_of}
-        return Working(make, self.source, now, self.new_id, self.derive, self.remember, self.rules)
+        return Working(make, self.source, now, self.new_id, self.derive, self.remember, self.rules, self.decide)
+
+    def asked_types(self) -> list[str]:
+        """The types of what it decides, as they stand beside a request that is held."""
+        return sorted(kind.type_name() for kind in self.decide)
 
     def table(self, kind: type[Row]) -> sa.Table:
         return SHARED_TABLES[kind] if kind in SHARED_TABLES else self.tables[kind]

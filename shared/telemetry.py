@@ -95,6 +95,5 @@ def configure_logs(service: str, *, level: str = "INFO", as_json: bool | None = 
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(
-        logging.WARNING
-    )  # Libraries speak up only when something is wrong; our own lines go through structlog.
+    # Libraries speak up only when something is wrong; our own lines go through structlog.
+    root.setLevel(logging.WARNING)

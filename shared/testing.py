@@ -56,7 +56,6 @@ def heard(
         numbered=version is not None,
         correlation_id=None,
         causation_id=None,
-        traceparent=None,
         body=body,
     )
 

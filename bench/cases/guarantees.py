@@ -58,10 +58,10 @@ def _no_version_guard() -> Switch:
 
 
 def _no_writer_check() -> Switch:
-    def nothing(table: sa.Table) -> Any:
+    def nothing(table: sa.Table, *, superseded: bool = False) -> Any:
         return sa.select(sa.literal(1)).where(sa.false())
 
-    return patch.multiple(facts, _strange_of=nothing, _strange_superseded_of=nothing)
+    return patch.object(facts, "_strange", nothing)
 
 
 def _no_parking() -> Switch:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from aiokafka.structs import ConsumerRecord
@@ -39,8 +39,7 @@ class Event:
         return self.type.split(".")[1] if self.type.count(".") == 2 else self.type
 
     def as_json(self) -> dict[str, Any]:
-        names = ("stream", "partition", "offset", "heard_at", "id", "type", "kind", "source", "subject", "time", "data")
-        return {name: getattr(self, name) for name in names}
+        return asdict(self) | {"kind": self.kind}
 
 
 def event_of(record: ConsumerRecord) -> Event | None:
@@ -66,7 +65,6 @@ class Seen:
 
     published: Counter[str] = field(default_factory=Counter)
     """By stream; the end offsets, so also what cannot be read counts."""
-    kinds: Counter[str] = field(default_factory=Counter)
     said_outside: int = 0
     """Events of the demo's outside systems, the newcomer's own not counted."""
     requests: RequestCount = field(default_factory=RequestCount)
@@ -83,7 +81,6 @@ class Seen:
         event = event_of(record)
         if event is None:
             return
-        self.kinds[event.kind] += 1
         self.said_outside += event.source.startswith(OUTSIDE) and event.source != f"{OUTSIDE}you"
         self.recent.appendleft(event)
         if story is not None:

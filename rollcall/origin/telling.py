@@ -6,7 +6,7 @@ import datetime as dt
 from typing import Any
 
 from demo.programme import Programme, Story
-from rollcall.books import Books, Equation, balanced, equations
+from rollcall.books import Books, balanced, equations
 from rollcall.origin.settings import OriginSettings
 from rollcall.origin.watching import Watch
 from rollcall.understanding import mails_of
@@ -29,15 +29,11 @@ def state(watch: Watch) -> dict[str, Any]:
         "services": [_service(watch, name) for name in watch.services],
         "totals": _totals(watch),
         "balanced": balanced(lines),
-        "equations": [_line(line) for line in lines],
+        "equations": [line.as_json() for line in lines],
         "recent": [event.as_json() for event in watch.seen.recent],
         "act": _act(watch, watch.programme) if watch.programme else None,
         "shock": _shock(watch, watch.programme) if watch.programme else None,
     }
-
-
-def _line(line: Equation) -> dict[str, Any]:
-    return line.as_json()
 
 
 def _programme(watch: Watch) -> dict[str, Any] | None:

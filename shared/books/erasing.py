@@ -14,7 +14,6 @@ from typing import Any, ClassVar
 
 import sqlalchemy as sa
 import structlog
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.books.parking import EMPTIED, PARKED, Parked, ParkedState, StoredRecord
@@ -22,7 +21,7 @@ from shared.contracts.model import Event
 from shared.events.decoding import decode
 from shared.events.envelope import Heard, Reason, key_of
 from shared.events.streams import STREAMS, number_of
-from shared.postgres.database import KEPT, MACHINERY, arrays_of, table_of, unnested
+from shared.postgres.database import KEPT, MACHINERY, arrays_of, delete, insert_new, keys_of, table_of
 from shared.postgres.roundtrips import Reads, Writes
 from shared.service import Service
 from shared.state.rows import Row
@@ -48,15 +47,7 @@ class StrayErasure(Row):
 
 
 STRAY = table_of(StrayErasure, "stray_erasure", MACHINERY, schema=KEPT)
-_stray = unnested(STRAY)
-_REMEMBER = insert(STRAY).from_select(STRAY.c.keys(), sa.select(*_stray.c)).on_conflict_do_nothing()
 _text_array = sa.ARRAY(sa.Text)
-_mended = (
-    sa.func.unnest(sa.bindparam("mended_streams", type_=_text_array), sa.bindparam("mended_keys", type_=_text_array))
-    .table_valued(sa.column("stream", sa.Text), sa.column("key", sa.Text), name="mended")
-    .render_derived()
-)
-_MEND = sa.delete(STRAY).where(STRAY.c.stream == _mended.c.stream, STRAY.c.key == _mended.c.key)
 _erased = (
     sa.func.unnest(
         sa.bindparam("erased_streams", type_=_text_array),
@@ -109,9 +100,8 @@ _pieces = sa.union_all(
     sa.select(*_where, sa.func.unnest(sa.func.string_to_array(_kept.c.value_text, '"')).label("piece")),
     sa.select(*_where, sa.func.btrim(_kept.c.key_text, '"').label("piece")),
 ).cte("pieces")
-_escaped = (
-    sa.select(*_pieces.c).where(_pieces.c.piece.op("~")(_IS_ESCAPED)).cte("escaped").prefix_with("MATERIALIZED")
-)  # Asked of each piece once, and not once for each who is erased.
+# Asked of each piece once, and not once for each who is erased.
+_escaped = sa.select(*_pieces.c).where(_pieces.c.piece.op("~")(_IS_ESCAPED)).cte("escaped").prefix_with("MATERIALIZED")
 
 
 def _found_in(pieces: sa.CTE, is_theirs: sa.ColumnElement[bool]) -> sa.Select[Any]:
@@ -156,10 +146,9 @@ def follow(writes: Writes, erasures: Sequence[Heard[Event]]) -> None:
         log.warning("an erasure lies in a partition that is not its key's", stream=row.stream, partition=row.partition,
                     offset=row.offset)  # fmt: skip
     if stray.keys() - mended:
-        writes.add(_REMEMBER, arrays_of(STRAY, [stray[key] for key in sorted(stray.keys() - mended)]))
+        writes.add(insert_new(STRAY), arrays_of(STRAY, [stray[key] for key in sorted(stray.keys() - mended)]))
     if mended:
-        streams, keys = zip(*sorted(mended), strict=True)
-        writes.add(_MEND, {"mended_streams": list(streams), "mended_keys": list(keys)})
+        writes.add(delete(STRAY), keys_of(STRAY, sorted(mended), prefix="removed_"))
 
 
 def _spelled(text: str) -> str:

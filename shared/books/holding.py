@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 from pydantic import ValidationError
@@ -78,7 +79,17 @@ def load_known_requests(reads: Reads, working: Working, requests: Sequence[Heard
     wanted = {(one.source, one.event_id) for one in requests}
     reads.by_key(working[Answer], ANSWER, wanted, seldom=True)
     reads.by_key(working[Unchanged], UNCHANGED, wanted, seldom=True)
-    reads.by_key(working[Held], HELD, wanted, seldom=True)
+    load_held(reads, working, wanted)
+
+
+def load_held(reads: Reads, working: Working, wanted: Iterable[tuple[Any, ...]]) -> None:
+    """Those of these requests that are held."""
+
+    def readable(found: Sequence[Held]) -> Iterable[Held]:
+        working.unreadable |= {Held.key_of(one): one for one in found if not _is_readable(working, one)}
+        return (one for one in found if Held.key_of(one) not in working.unreadable)
+
+    reads.by_key(working[Held], HELD, wanted, seldom=True, kept=readable)
 
 
 def load_held_about(reads: Reads, working: Working, subjects: Iterable[str]) -> None:
@@ -91,19 +102,18 @@ def load_held_about(reads: Reads, working: Working, subjects: Iterable[str]) -> 
         if len(found) >= MOST_WOKEN:
             arrived = max(one.appended_at for one in found)
             working.held_rest += [Due(WAKE, subject, arrived) for subject in sorted(about)]
-        return filter(_is_readable, found)
+        return (one for one in found if _is_readable(working, one))
 
     reads.rows(working[Held], _HELD_ABOUT, parameters, loaded_by("about", about), kept=readable)
 
 
-def _is_readable(held: Held) -> bool:
-    """Whether this release knows what is asked. What a newer one held before it was rolled back waits for that one, and holds nobody back:
-    to us there is no such request, and a release that knows it looks at all that is held when it starts (shared.deciding.due)."""
+def _is_readable(working: Working, held: Held) -> bool:
+    """Whether this release of the service decides what is asked. What a newer one held before it was rolled back waits for that one, and holds
+    nobody back: to us there is no such request, and a release that knows it looks at all that is held when it starts (shared.deciding.due)."""
     try:
-        heard_again(held)
+        return type(heard_again(held).body) in working.decides
     except (KeyError, ValidationError):
         return False
-    return True
 
 
 def heard_again(held: Held) -> Heard[Event]:
@@ -158,25 +168,24 @@ _long_ago = sa.bindparam("long_ago", type_=sa.DateTime(timezone=True))
 _OVERDUE = sa.select(
     sa.select(sa.func.count()).where(DUE.c.at <= _long_ago).scalar_subquery()
     + sa.select(sa.func.count(sa.distinct(HELD_SUBJECT)))
-    .where(
-        HELD.c.expires_at <= _long_ago, any_of(HELD.c.type, "known")
-    )  # The others wait for a newer release, not for a stream.
+    # The others wait for a newer release, not for a stream.
+    .where(HELD.c.expires_at <= _long_ago, any_of(HELD.c.type, "decided"))
     .scalar_subquery()
 )
 
 
 _HELD_NOW = sa.select(
-    sa.func.count(), sa.func.count().filter(HELD.c.type != sa.all_(sa.bindparam("known", type_=ARRAY(sa.Text()))))
+    sa.func.count(), sa.func.count().filter(HELD.c.type != sa.all_(sa.bindparam("decided", type_=ARRAY(sa.Text()))))
 ).select_from(HELD)
 
 
-async def count_held(connection: AsyncConnection) -> tuple[int, int]:
-    """How many requests are held, and how many of these are of a type that only a newer release knows."""
-    held, of_newer = (await connection.execute(_HELD_NOW, {"known": sorted(EVENTS)})).one()
+async def count_held(connection: AsyncConnection, decided: list[str]) -> tuple[int, int]:
+    """How many requests are held, and how many of these are of a type that only a newer release decides. `decided`: what this one does."""
+    held, of_newer = (await connection.execute(_HELD_NOW, {"decided": decided})).one()
     return held, of_newer
 
 
-async def count_overdue(connection: AsyncConnection, now: dt.datetime) -> int:
+async def count_overdue(connection: AsyncConnection, decided: list[str], now: dt.datetime) -> int:
     """Moments that have passed for so long that something keeps them from being decided: a stream that is not heard, or our own fault."""
-    which = {"long_ago": now - OVERDUE_AFTER, "known": sorted(EVENTS)}
+    which = {"long_ago": now - OVERDUE_AFTER, "decided": decided}
     return int((await connection.execute(_OVERDUE, which)).scalar_one())

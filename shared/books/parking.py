@@ -16,7 +16,6 @@ from typing import Any, ClassVar
 
 import sqlalchemy as sa
 import structlog
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.books import watermark
@@ -24,7 +23,7 @@ from shared.contracts import EVENTS
 from shared.contracts.model import Event
 from shared.events.envelope import Heard, Poison, Reason, Record, Unknown, appended_at, scope_of
 from shared.events.streams import Partition
-from shared.postgres.database import KEPT, MACHINERY, any_of, arrays_of, rows_as, table_of, unnested
+from shared.postgres.database import KEPT, MACHINERY, any_of, arrays_of, insert_new, rows_as, table_of, unnested
 from shared.postgres.roundtrips import Reads
 from shared.state.rows import Row
 from shared.state.working import Working
@@ -167,8 +166,6 @@ def poison_row(poison: Poison, *, now: dt.datetime) -> Parked:
     return parked_row(poison.record, poison.reason, poison.detail, now=now)
 
 
-_new_parked = unnested(PARKED)
-_PARK = insert(PARKED).from_select(PARKED.c.keys(), sa.select(*_new_parked.c)).on_conflict_do_nothing()
 # Apart from every offset there is, and from each other: where a log is another one, an offset may hold a bad record again.
 _coming = unnested(PARKED, prefix="coming_")
 _MAKE_ROOM = (
@@ -186,12 +183,9 @@ time must not fill our table, and a release with other contracts hears the parti
 OTHERS = "(types beyond the limit)"
 _in_parts = sa.tuple_(SKIPPED.c.stream, SKIPPED.c.partition).in_(sa.bindparam("parts", expanding=True))
 _SKIPPED_IN = sa.select(SKIPPED.c.type, SKIPPED.c.stream, SKIPPED.c.partition).where(_in_parts)
-_new_skipped = unnested(SKIPPED)
-_REMEMBER = insert(SKIPPED).from_select(SKIPPED.c.keys(), sa.select(*_new_skipped.c)).on_conflict_do_nothing()
-
-
+_OLDEST_FIRST = (PARKED.c.appended_at, PARKED.c.stream, PARKED.c.partition, PARKED.c.offset)
 _BLOCKED = (
-    sa.select(PARKED.c.scope, PARKED.c.appended_at, PARKED.c.stream, PARKED.c.partition, PARKED.c.offset)
+    sa.select(PARKED.c.scope, *_OLDEST_FIRST)
     .where(any_of(PARKED.c.scope, "scopes"))
     .where(PARKED.c.state == ParkedState.PARKED)
 )
@@ -202,7 +196,7 @@ async def park(connection: AsyncConnection, rows: Sequence[Parked]) -> None:
     is no more keeps its record under a negative offset."""
     if rows:
         await connection.execute(_MAKE_ROOM, arrays_of(PARKED, rows, prefix="coming_"))
-        await connection.execute(_PARK, arrays_of(PARKED, rows))
+        await connection.execute(insert_new(PARKED), arrays_of(PARKED, rows))
 
 
 async def remember(connection: AsyncConnection, unknown: Sequence[Unknown]) -> None:
@@ -221,7 +215,7 @@ async def remember(connection: AsyncConnection, unknown: Sequence[Unknown]) -> N
             first[(type_name, *part)] = Skipped(type_name, *part, one.record.offset)
     if first:
         rows = [row for _, row in sorted(first.items())]
-        await connection.execute(_REMEMBER, arrays_of(SKIPPED, rows))
+        await connection.execute(insert_new(SKIPPED), arrays_of(SKIPPED, rows))
 
 
 def _others() -> str:
@@ -271,9 +265,6 @@ BYTES = ("key", "value", "headers")
 _ABOUT_THEM = [column for column in PARKED.c if column.name not in BYTES]
 
 
-_OLDEST_FIRST = (PARKED.c.appended_at, PARKED.c.stream, PARKED.c.partition, PARKED.c.offset)
-
-
 async def open_parked(
     connection: AsyncConnection,
     *,
@@ -293,12 +284,14 @@ async def open_parked(
     return [dict(row) for row in (await connection.execute(statement)).mappings()]
 
 
+def _is_at(stream: str, partition: int, offset: int) -> sa.ColumnElement[bool]:
+    return sa.and_(PARKED.c.stream == stream, PARKED.c.partition == partition, PARKED.c.offset == offset)
+
+
 async def find(
     connection: AsyncConnection, stream: str, partition: int, offset: int, *, for_update: bool = False
 ) -> Parked | None:
-    statement = sa.select(PARKED).where(
-        PARKED.c.stream == stream, PARKED.c.partition == partition, PARKED.c.offset == offset
-    )
+    statement = sa.select(PARKED).where(_is_at(stream, partition, offset))
     if for_update:
         statement = statement.with_for_update()
     rows = rows_as(Parked, await connection.execute(statement))
@@ -313,28 +306,24 @@ async def settle(
     reason: str | None = None,
     detail: str | None = None,
     heard: Heard[Event] | None = None,
-) -> None:
-    """Writes what became of a parked record. `heard`: what it says, which may not have been readable when it was parked."""
+) -> Parked:
+    """Writes what became of a parked record, and returns how it stands. `heard`: what it says, which may not have been readable when it was parked."""
     reason = reason or row.reason
     known = {} if heard is None else {name: value for name, value in _known_of(heard, reason).items() if value}
-    await connection.execute(
-        sa.update(PARKED)
-        .where(PARKED.c.stream == row.stream, PARKED.c.partition == row.partition, PARKED.c.offset == row.offset)
-        .values(
-            state=state,
-            retries=PARKED.c.retries + 1,
-            reason=reason,
-            detail=row.detail if detail is None else _clean(detail),
-            **known,
-        )
-    )
+    detail = row.detail if detail is None else _clean(detail)
+    values = {"state": state, "retries": PARKED.c.retries + 1, "reason": reason, "detail": detail, **known}
+    return await _changed(connection, row, values)
 
 
-async def empty(connection: AsyncConnection, row: Parked) -> None:
+async def empty(connection: AsyncConnection, row: Parked) -> Parked:
     """Ends a parked record for good: it stays as evidence, without what it said."""
-    these = sa.and_(*(PARKED.c[name] == getattr(row, name) for name in Parked.KEY))
     values = {**EMPTIED, "state": ParkedState.DISCARDED}
-    await connection.execute(sa.update(PARKED).where(these).values(**values))
+    return await _changed(connection, row, values)
+
+
+async def _changed(connection: AsyncConnection, row: Parked, values: Mapping[str, Any]) -> Parked:
+    change = sa.update(PARKED).where(_is_at(*Parked.key_of(row))).values(**values).returning(PARKED)
+    return rows_as(Parked, await connection.execute(change))[0]
 
 
 async def followers(connection: AsyncConnection, row: Parked) -> list[tuple[str, int, int]]:
@@ -343,7 +332,7 @@ async def followers(connection: AsyncConnection, row: Parked) -> list[tuple[str,
         sa.select(PARKED.c.stream, PARKED.c.partition, PARKED.c.offset)
         .where(PARKED.c.state == ParkedState.PARKED, PARKED.c.reason == Reason.BEHIND_PARKED)
         .where(PARKED.c.scope == row.scope)
-        .order_by(PARKED.c.appended_at, PARKED.c.stream, PARKED.c.partition, PARKED.c.offset)
+        .order_by(*_OLDEST_FIRST)
     )
     return [(stream, partition, offset) for stream, partition, offset in await connection.execute(statement)]
 

@@ -15,12 +15,11 @@ from __future__ import annotations
 from typing import ClassVar
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.events.streams import Partition
-from shared.postgres.database import KEPT, MACHINERY, rows_as, table_of
-from shared.state.rows import Row, mapping
+from shared.postgres.database import KEPT, MACHINERY, arrays_of, insert_new, rows_as, table_of
+from shared.state.rows import Row
 from shared.values import immutable
 
 NOTICED = -1
@@ -49,8 +48,7 @@ IS_HEARD_AGAIN = sa.exists().where(RECOVERY.c.until_offset == HEARD_AGAIN)
 
 async def notice(connection: AsyncConnection, own_stream: str) -> None:
     """Remembers, in the transaction that heard a fact of our own for the first time, that the database is older than the stream."""
-    row = Recovery(own_stream, NOTICED, NOTICED)
-    await connection.execute(insert(RECOVERY).values(**mapping(row)).on_conflict_do_nothing())
+    await connection.execute(insert_new(RECOVERY), arrays_of(RECOVERY, [Recovery(own_stream, NOTICED, NOTICED)]))
 
 
 async def begin(connection: AsyncConnection, ends: dict[Partition, int]) -> dict[Partition, int]:
@@ -59,7 +57,7 @@ async def begin(connection: AsyncConnection, ends: dict[Partition, int]) -> dict
     if any(row.until_offset == NOTICED for row in rows):
         await end(connection)
         rows = [Recovery(*part, end) for part, end in sorted(ends.items())]
-        await connection.execute(insert(RECOVERY), [dict(mapping(row)) for row in rows])
+        await connection.execute(insert_new(RECOVERY), arrays_of(RECOVERY, rows))
     return {Partition(row.stream, row.partition): row.until_offset for row in rows}
 
 
@@ -70,7 +68,7 @@ async def end(connection: AsyncConnection) -> None:
 async def hear_again(connection: AsyncConnection, own_stream: str) -> None:
     """Remembers, in the transaction that rewound a partition of ours, that the relay has to wait."""
     row = Recovery(own_stream, HEARD_AGAIN, HEARD_AGAIN)
-    await connection.execute(insert(RECOVERY).values(**mapping(row)).on_conflict_do_nothing())
+    await connection.execute(insert_new(RECOVERY), arrays_of(RECOVERY, [row]))
 
 
 async def is_heard_again(connection: AsyncConnection) -> bool:

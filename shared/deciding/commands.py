@@ -22,6 +22,9 @@ PATIENCE_SECONDS = 30
 ASK_AGAIN = "whether it was decided, the same Idempotency-Key will tell"
 """A commit whose answer never came may have been made: only asking again tells."""
 
+Asked = tuple[Heard[Event], asyncio.Future[Outcome]]
+"""A command, and what tells whoever waits for it."""
+
 
 class NotYet(Exception):
     """Nothing can be decided at the moment; the same command may be sent again later."""
@@ -45,7 +48,7 @@ class CommandPath:
     def __init__(self, decider: Decider, may_decide: asyncio.Event) -> None:
         self._decider = decider
         self._may_decide = may_decide
-        self._waiting: asyncio.Queue[tuple[Heard[Event], asyncio.Future[Outcome]]] = asyncio.Queue(maxsize=1000)
+        self._waiting: asyncio.Queue[Asked] = asyncio.Queue(maxsize=1000)
 
     async def submit(self, command: Heard[Event]) -> Outcome:
         """What became of the command, once that is committed. Raises Undecidable, IdReused, NotYet, or the fault that prevented it."""
@@ -81,7 +84,7 @@ class CommandPath:
                     except Exception as culprit:
                         _fail([one], culprit)
 
-    async def _decide(self, together: Sequence[tuple[Heard[Event], asyncio.Future[Outcome]]]) -> None:
+    async def _decide(self, together: Sequence[Asked]) -> None:
         thought = await self._decider.act([command for command, _ in together])
         for command, future in together:
             if future.done():
@@ -95,16 +98,14 @@ class CommandPath:
                 future.set_exception(Undecidable(refused.reason, refused.detail))
 
 
-def _is_about(
-    aside: SetAside, command: Heard[Event], together: Sequence[tuple[Heard[Event], asyncio.Future[Outcome]]]
-) -> bool:
+def _is_about(aside: SetAside, command: Heard[Event], together: Sequence[Asked]) -> bool:
     """One that was held is another object under the same id; of two that share an id by mistake each has its own answer."""
     if any(aside.heard is one for one, _ in together):
         return aside.heard is command
     return (aside.heard.source, aside.heard.event_id) == (command.source, command.event_id)
 
 
-def _fail(together: Sequence[tuple[Heard[Event], asyncio.Future[Outcome]]], error: Exception) -> None:
+def _fail(together: Sequence[Asked], error: Exception) -> None:
     fault = classify(error)
     for command, future in together:
         if fault is Fault.BUG:

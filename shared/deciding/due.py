@@ -122,14 +122,19 @@ class DueLoop:
             if one.kind == HELD_TOO_LONG and one not in self._failed:
                 log.warning("a moment stays after it was decided", kind=one.kind, subject=one.subject)
                 self._failed[one] = now + FAILED_AGAIN_AFTER
-        self._failed = {one: again for one, again in self._failed.items() if again > now}
-        moments = [one for one in moments if one not in self._failed]
+        # A look stands in no table: only here is it known that it failed.
+        looks = [one for one, again in self._failed.items() if one.kind == RECONCILE and again <= now]
+        self._failed = {one: again for one, again in self._failed.items() if again > now or one in looks}
+        moments = sorted([*looks, *(one for one in moments if one not in self._failed)], key=lambda one: one.at)
         telemetry.DUE_AGE.labels(self._service.name).set((now - moments[0].at).total_seconds() if moments else 0)
         ready = await self._ready(moments)
         if ready:
             await self._decide(ready)
+        for one in set(looks).intersection(ready):
+            if self._failed[one] <= now:
+                del self._failed[one]
         self._decided = frozenset(ready)
-        looked_at = [one.subject for one in ready if one.kind == RECONCILE]
+        looked_at = [one.subject for one in ready if one.kind == RECONCILE and one not in looks]
         if looked_at and self._looked_up_to is not None:
             self._looked_up_to = looked_at[-1]  # In the order of the database.
         return len(ready)
@@ -148,13 +153,15 @@ class DueLoop:
                     if classify(culprit) is Fault.TRANSIENT:
                         raise
                     log.exception("due moment failed", kind=moment.kind, subject=moment.subject)
-                    self._failed[moment] = self._service.clock() + FAILED_AGAIN_AFTER
+                    self.try_later(moment)
+
+    def try_later(self, moment: Due) -> None:
+        """A moment that our own code fails on holds up nobody else."""
+        self._failed[moment] = self._service.clock() + FAILED_AGAIN_AFTER
 
     async def _ready(self, moments: Sequence[Due]) -> Sequence[Due]:
         """All of them, if what they read has been heard past the last of them; else the oldest alone, if that may be decided."""
         for some in (moments, moments[:1]):
-            if some:
-                streams = dict.fromkeys((*self._service.heard,))
-                if await is_heard(self._engine, await self._observer.ends_at(streams, some[-1].at)):
-                    return some
+            if some and await is_heard(self._engine, await self._observer.ends_at(self._service.heard, some[-1].at)):
+                return some
         return ()

@@ -32,9 +32,11 @@ from shared.state.working import MakeRow
 SUPERSEDED = "superseded_"
 
 
-def _strange(table: sa.Table, new: Any, *, superseded: bool = False) -> sa.Select[Any]:
+@functools.cache
+def _strange(table: sa.Table, *, superseded: bool = False) -> sa.Select[Any]:
     """The keys of those new rows of which SQL alone cannot say what they are to the row that stands: somebody else owns it, it was numbered
     otherwise, or something else was said under its id and version. Of one that its batch supersedes only the last can matter."""
+    new = unnested(table, prefix=SUPERSEDED if superseded else "")
     fresh = dict(zip(table.c.keys(), values_of(table, new), strict=True))
     under_one_id = sa.and_(table.c.version == new.c.version, table.c.event_id == new.c.event_id)
     conditions = [sa.and_(under_one_id, says_otherwise(table, table.c, fresh))]
@@ -46,16 +48,6 @@ def _strange(table: sa.Table, new: Any, *, superseded: bool = False) -> sa.Selec
 
 
 @functools.cache
-def _strange_of(table: sa.Table) -> sa.Select[Any]:
-    return _strange(table, unnested(table))
-
-
-@functools.cache
-def _strange_superseded_of(table: sa.Table) -> sa.Select[Any]:
-    return _strange(table, unnested(table, prefix=SUPERSEDED), superseded=True)
-
-
-@functools.cache
 def _statement(tables: tuple[sa.Table, ...], superseded: tuple[sa.Table, ...] = ()) -> sa.Select[Any]:
     """The guarded statement for batches that touch these tables, with facts of these that a later one of the batch has replaced.
     Returns (all was ordinary, rows written)."""
@@ -64,8 +56,8 @@ def _statement(tables: tuple[sa.Table, ...], superseded: tuple[sa.Table, ...] = 
         sa.select(sa.func.count()).select_from(standing).scalar_subquery()
         == sa.select(sa.func.count()).select_from(move).scalar_subquery()
     ]
-    conditions += [~sa.exists(_strange_of(table)) for table in tables]
-    conditions += [~sa.exists(_strange_superseded_of(table)) for table in superseded]
+    conditions += [~sa.exists(_strange(table)) for table in tables]
+    conditions += [~sa.exists(_strange(table, superseded=True)) for table in superseded]
     ordinary = sa.select(sa.and_(*conditions).label("ordinary")).cte("ordinary", nesting=False)
     holds = sa.select(ordinary.c.ordinary).scalar_subquery()
     written = [
@@ -184,7 +176,7 @@ class FactWriter:
     async def _write(self, batches: Sequence[Batch], fold: _Fold) -> bool:
         moves = [
             Move(
-                batch.partition,
+                *batch.partition,
                 batch.from_offset,
                 batch.next_offset,
                 batch.records[-1].offset,
@@ -237,12 +229,10 @@ class FactWriter:
     async def _find_strange(self, connection: AsyncConnection, fold: _Fold) -> None:
         """Takes out the aggregates that only the rows which stand show to be strange."""
         newest = {kind: list(rows.values()) for kind, rows in fold.newest.items()}
-        for strange_of, found, prefix in (
-            (_strange_of, newest, ""),
-            (_strange_superseded_of, fold.superseded, SUPERSEDED),
-        ):
+        for found, superseded in ((newest, False), (fold.superseded, True)):
             for kind, table in self._tables(found).items():
-                keys = await connection.execute(strange_of(table), arrays_of(table, found[kind], prefix=prefix))
+                rows = arrays_of(table, found[kind], prefix=SUPERSEDED if superseded else "")
+                keys = await connection.execute(_strange(table, superseded=superseded), rows)
                 fold.strange.update((kind, tuple(key)) for key in keys)
         fold.leave_out_strange()
 

@@ -114,8 +114,7 @@ class ParkedRetry:
             if row is None or row.state != ParkedState.PARKED:
                 return row
             if row.reason in HEADS:
-                await parking.settle(connection, row, ParkedState.PARKED)
-                return await parking.find(connection, stream, partition, offset)
+                return await parking.settle(connection, row, ParkedState.PARKED)
             decoded = decode(parking.stored(row))
             inputs = [decoded] if isinstance(decoded, Heard) else []
             await self._service.lock(connection, inputs)  # Before the row: the lanes take locks in this order too.
@@ -127,8 +126,7 @@ class ParkedRetry:
                 return row
             if not isinstance(decoded, Heard):
                 detail = getattr(decoded, "detail", "the type is still unknown")
-                await parking.settle(connection, row, ParkedState.PARKED, detail=detail)
-                return await parking.find(connection, stream, partition, offset)
+                return await parking.settle(connection, row, ParkedState.PARKED, detail=detail)
             await parking.settle(connection, row, ParkedState.HEARD)  # First: it must not stand in its own way.
             try:
                 async with connection.begin_nested():
@@ -141,12 +139,12 @@ class ParkedRetry:
                 reason, refused = None, told(error)
             else:
                 thought.add(working)
-            if refused is None:
-                thought.has_news(News(row.appended_at, kinds_of(inputs)))
-                for part in counted:
-                    await watermark.recount(connection, part, heard=+1, parked=-1)
-            else:
-                await parking.settle(connection, row, ParkedState.PARKED, reason=reason, detail=refused, heard=decoded)
+            if refused is not None:
+                parked = ParkedState.PARKED
+                return await parking.settle(connection, row, parked, reason=reason, detail=refused, heard=decoded)
+            thought.has_news(News(row.appended_at, kinds_of(inputs)))
+            for part in counted:
+                await watermark.recount(connection, part, heard=+1, parked=-1)
             return await parking.find(connection, stream, partition, offset)
 
     async def discard(self, stream: str, partition: int, offset: int) -> Parked | None:
@@ -154,7 +152,6 @@ class ParkedRetry:
         async with self._engine.begin() as connection:
             row = await parking.find(connection, stream, partition, offset, for_update=True)
             if row is not None and row.state == ParkedState.PARKED:
-                await parking.empty(connection, row)
-            result = await parking.find(connection, stream, partition, offset)
-        await self._release(result)
-        return result
+                row = await parking.empty(connection, row)
+        await self._release(row)
+        return row

@@ -88,7 +88,10 @@ def _load_owners(service: Service, reads: Reads, working: Working, inputs: Input
             if one.source == service.source and (asked := answered_by(one.body)):
                 keys.setdefault(Held, set()).add(asked)
     for kind, wanted in sorted(keys.items(), key=lambda item: item[0].__name__):  # Not a statement for each order.
-        reads.by_key(working[kind], service.table(kind), wanted)
+        if kind is Held:
+            holding.load_held(reads, working, wanted)
+        else:
+            reads.by_key(working[kind], service.table(kind), wanted)
 
 
 def _as_asked(one: D) -> D:

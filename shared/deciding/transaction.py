@@ -320,7 +320,7 @@ def _move(batch: Batch, fresh: Sequence[Read], mark: Watermark, aside: Sequence[
     empty = batch.next_offset - mark.next_offset - len(fresh)
     heard, skipped = len(fresh) - parked - unknown, unknown + empty
     return Move(
-        batch.partition, mark.next_offset, batch.next_offset, last.offset, fingerprint(last), heard, parked, skipped
+        *batch.partition, mark.next_offset, batch.next_offset, last.offset, fingerprint(last), heard, parked, skipped
     )
 
 

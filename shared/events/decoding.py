@@ -34,8 +34,8 @@ from shared.values import immutable
 FUTURE_TOLERANCE = dt.timedelta(minutes=5)
 VERSION_LIMIT = 2**63 - 1
 _BINARY = BINARY.encode()
-_HANDED_ON = frozenset({"ce_correlationid", "ce_causationid", "ce_traceparent"})
-"""For whoever follows a trace. They decide nothing, so one that cannot be read is left out."""
+_HANDED_ON = frozenset({"ce_correlationid", "ce_causationid"})
+"""For whoever follows a chain of events. They decide nothing, so one that cannot be read is left out."""
 _READ = _HANDED_ON | {
     *("content-type", "ce_specversion", "ce_id", "ce_source"),
     *("ce_type", "ce_subject", "ce_time", "ce_aggregateversion"),
@@ -283,7 +283,6 @@ def _event(record: Record, kind: _Kind, headers: Mapping[str, bytes], value: byt
         None if number is None else _version(number),
         _handed_on(headers, "ce_correlationid") if traced else None,
         _handed_on(headers, "ce_causationid") if traced else None,
-        _handed_on(headers, "ce_traceparent") if traced else None,
     )
 
 

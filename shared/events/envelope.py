@@ -112,7 +112,6 @@ class Heard(Generic[B]):
     """Whether the producer numbers its versions; otherwise `version` is `stated_at` in microseconds."""
     correlation_id: str | None
     causation_id: str | None
-    traceparent: str | None
     body: B
     tombstone: bool = False
 
@@ -131,7 +130,6 @@ class Heard(Generic[B]):
         number: int | None,
         correlation_id: str | None,
         causation_id: str | None,
-        traceparent: str | None,
     ) -> Heard[E]:
         """What a record's envelope and body say. `number`: its `ce_aggregateversion`, None if its producer numbers nothing."""
         return Heard(  # By position: naming the fields takes as long as reading the time.
@@ -147,7 +145,6 @@ class Heard(Generic[B]):
             number is not None,
             correlation_id,
             causation_id,
-            traceparent,
             body,
         )
 
@@ -155,7 +152,7 @@ class Heard(Generic[B]):
     def from_tombstone(record: Record, body: E) -> Heard[E]:
         """What an empty value says: that its key is erased, when the broker got it, by nobody in particular."""
         event_id, at = f"tombstone-{record.partition}-{record.offset}", appended_at(record)
-        said = (event_id, TOMBSTONE_SOURCE, subject_of(body), at, None, None, None, None)
+        said = (event_id, TOMBSTONE_SOURCE, subject_of(body), at, None, None, None)
         return replace(Heard.from_kafka(record, body, *said), tombstone=True)
 
     @staticmethod
@@ -189,7 +186,6 @@ class Heard(Generic[B]):
             numbered=False,
             correlation_id=None,
             causation_id=None,
-            traceparent=None,
             body=body,
         )
 
@@ -203,7 +199,6 @@ class Heard(Generic[B]):
         said_at: dt.datetime,
         correlation_id: str | None,
         causation_id: str | None,
-        traceparent: str | None = None,
     ) -> Heard[E]:
         """A fact of our own, as it is applied when it is said, and again when a rebuild reads it in the journal: heard when it was decided."""
         return Heard(  # By position, as above.
@@ -219,7 +214,6 @@ class Heard(Generic[B]):
             True,
             correlation_id,
             causation_id,
-            traceparent,
             fact,
         )
 
@@ -389,7 +383,6 @@ def headers_of(
     version: int | None = None,
     correlation_id: str | None = None,
     causation_id: str | None = None,
-    traceparent: str | None = None,
 ) -> list[tuple[str, bytes]]:
     """The headers of a record in binary mode."""
     headers = [
@@ -404,8 +397,6 @@ def headers_of(
         headers.append(("ce_correlationid", correlation_id.encode()))
     if causation_id is not None:
         headers.append(("ce_causationid", causation_id.encode()))
-    if traceparent is not None:
-        headers.append(("ce_traceparent", traceparent.encode()))
     return headers
 
 

@@ -58,12 +58,10 @@ class Stream:
             return kept | {"cleanup.policy": "delete"}
         return kept | {
             "cleanup.policy": "compact",
-            "max.compaction.lag.ms": str(
-                24 * 3600 * 1000
-            ),  # A name must not outlive its erasure by more than this and a write.
-            "delete.retention.ms": str(
-                7 * 24 * 3600 * 1000
-            ),  # A consumer that was away for a week still hears the tombstone.
+            # A name must not outlive its erasure by more than this and a write.
+            "max.compaction.lag.ms": str(24 * 3600 * 1000),
+            # A consumer that was away for a week still hears the tombstone.
+            "delete.retention.ms": str(7 * 24 * 3600 * 1000),
             "segment.ms": str(24 * 3600 * 1000),
         }
 

@@ -15,7 +15,7 @@ from shared.contracts import EVENTS
 from shared.contracts.model import BODY_LIMIT_BYTES, Event
 from shared.events.envelope import Heard, key_of
 from shared.events.streams import STREAMS, Partition, number_of
-from shared.postgres.database import KEPT, MACHINERY, any_of, arrays_of, table_of, unnested
+from shared.postgres.database import KEPT, MACHINERY, any_of, arrays_of, insert_new, table_of
 from shared.postgres.roundtrips import Writes
 from shared.state.rows import Row
 from shared.state.working import Said
@@ -52,11 +52,10 @@ OUTBOX = sa.Table(
 )
 """A queue: what is acknowledged is deleted. Never read by "last position", which skips what commits late."""
 
-_new = unnested(JOURNAL)
-_ENTER = insert(JOURNAL).from_select(JOURNAL.c.keys(), sa.select(*_new.c)).on_conflict_do_nothing()
+_ENTER = insert_new(JOURNAL)
 _ids = (
-    sa.func.unnest(sa.bindparam("staged", type_=sa.ARRAY(sa.Text)))
-    .table_valued(sa.column("event_id", sa.Text), with_ordinality="nr", name="new_outbox")
+    sa.func.unnest(sa.bindparam("event_ids", type_=sa.ARRAY(sa.Text)))
+    .table_valued(sa.column("event_id", sa.Text), with_ordinality="nr", name="asked")
     .render_derived()
 )
 _STAGE = insert(OUTBOX).from_select(["event_id"], sa.select(_ids.c.event_id).order_by(_ids.c.nr))
@@ -69,13 +68,8 @@ _STAGE_AGAIN = insert(OUTBOX).from_select(
     ["event_id"],
     sa.select(JOURNAL.c.event_id).where(_of_keys).order_by(JOURNAL.c.said_at, JOURNAL.c.version, JOURNAL.c.event_id),
 )
-_asked = (
-    sa.func.unnest(sa.bindparam("event_ids", type_=sa.ARRAY(sa.Text)))
-    .table_valued(sa.column("event_id", sa.Text), name="asked")
-    .render_derived()
-)
-_is_entered = sa.exists().where(JOURNAL.c.event_id == _asked.c.event_id)
-_MISSING = sa.select(sa.func.array(sa.select(_asked.c.event_id).where(~_is_entered).scalar_subquery()), IS_HEARD_AGAIN)
+_is_entered = sa.exists().where(JOURNAL.c.event_id == _ids.c.event_id)
+_MISSING = sa.select(sa.func.array(sa.select(_ids.c.event_id).where(~_is_entered).scalar_subquery()), IS_HEARD_AGAIN)
 
 
 def entry_of(fact: Heard[Event]) -> Entry:
@@ -112,7 +106,7 @@ def enter(writes: Writes, said: Sequence[Said]) -> None:
     """Journals facts and stages them for the relay, in the order in which they were said."""
     if said:
         writes.add(_ENTER, arrays_of(JOURNAL, [_to_send(entry_of(one)) for one in said]))
-        writes.add(_STAGE, {"staged": [one.event_id for one in said]})
+        writes.add(_STAGE, {"event_ids": [one.event_id for one in said]})
 
 
 def _to_send(entry: Entry) -> Entry:

@@ -48,7 +48,9 @@ FORGET_SECONDS = 0.2
 AWAY_SECONDS = (1.0, 30.0)
 """For so long a stream is left alone that took nothing: at first, and at most."""
 _WITHOUT_HARM = (UnknownTopicOrPartitionError, TopicAuthorizationFailedError, InvalidTopicError, AssertionError)
-"""Nothing of the stream was sent: it is not there, or not ours to write; the last: a partition of it is not there."""
+"""Nothing of the stream was written: it is not there, or not ours to write; the last: a partition of it is not there. Mostly aiokafka says so
+before it sends. Where Kafka refused what was sent, the producer has counted it all the same: once the stream takes something again, its first
+batch is out of order, and another producer goes on."""
 _OF_A_STREAM = (BrokerResponseError, AssertionError)
 """What Kafka answers about a stream. Whatever else goes wrong is about all of them."""
 LOCK_KEY = 0x526F6C6C  # "Roll"; one relay a database, and every service has its own database.
@@ -57,13 +59,11 @@ _positions = sa.bindparam("positions", type_=sa.ARRAY(sa.BigInteger))
 _NEXT = (
     sa.select(OUTBOX.c.position, JOURNAL)
     .join(JOURNAL, JOURNAL.c.event_id == OUTBOX.c.event_id)
-    .where(
-        OUTBOX.c.position != sa.all_(_positions)
-    )  # By each, not by the last: what commits late has a lower position.
+    # By each, not by the last: what commits late has a lower position.
+    .where(OUTBOX.c.position != sa.all_(_positions))
     .where(~recovery.IS_HEARD_AGAIN)  # Most of what the outbox holds then is on the stream.
-    .where(
-        any_of(JOURNAL.c.stream, "streams")
-    )  # A newer release may have said something on one that this one does not know.
+    # A newer release may have said something on one that this one does not know.
+    .where(any_of(JOURNAL.c.stream, "streams"))
     .order_by(OUTBOX.c.position)
     .limit(sa.bindparam("most"))
 )

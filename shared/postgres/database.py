@@ -219,6 +219,13 @@ def upsert(table: sa.Table) -> sa.Insert:
     return statement.on_conflict_do_update(index_elements=key, set_=rest)
 
 
+@functools.cache
+def insert_new(table: sa.Table) -> sa.Insert:
+    """Writes those rows whose key is not there yet, and leaves the others as they are."""
+    new = unnested(table)
+    return insert(table).from_select(table.c.keys(), sa.select(*values_of(table, new))).on_conflict_do_nothing()
+
+
 def says_otherwise(table: sa.Table, old: Any, new: Any) -> sa.ColumnElement[bool]:
     """Whether a fact says something else than the row before it: anything but when, where and as what it was said."""
     meta = {*fields_of(FactRow), *(column.name for column in table.primary_key)}
@@ -234,9 +241,8 @@ def upsert_newest(table: sa.Table, new: Any, condition: sa.ColumnElement[bool]) 
     key = [column.name for column in table.primary_key]
     old, fresh = table.c, statement.excluded
     same = sa.or_(old.event_id == fresh.event_id, ~says_otherwise(table, old, fresh))
-    tied = sa.and_(
-        old.version == fresh.version, same == (fresh.heard_at < old.heard_at)
-    )  # As in shared.state.working.compare.
+    # As in shared.state.working.compare.
+    tied = sa.and_(old.version == fresh.version, same == (fresh.heard_at < old.heard_at))
     newer = sa.or_(old.version < fresh.version, tied)
     if "erased" in table.c:
         newer = sa.and_(~old.erased, newer)  # An erasure itself goes another way.

@@ -57,13 +57,19 @@ class Reads:
         self.add(statement, parameters, take, seldom=seldom)
 
     def by_key(
-        self, rows: Rows[Any], table: sa.Table, keys: Iterable[tuple[Any, ...]], *, seldom: bool = False
+        self,
+        rows: Rows[Any],
+        table: sa.Table,
+        keys: Iterable[tuple[Any, ...]],
+        *,
+        seldom: bool = False,
+        kept: Callable[[Sequence[Any]], Iterable[Any]] = iter,
     ) -> None:
         """The rows with these keys."""
         wanted = frozenset(keys)
         asked = Loaded(rows.kind.KEY, wanted)
         if wanted:
-            self.rows(rows, select_by_key(table), keys_of(table, wanted), asked, seldom=seldom)
+            self.rows(rows, select_by_key(table), keys_of(table, wanted), asked, seldom=seldom, kept=kept)
         else:
             rows.loaded((), asked)
 
@@ -96,9 +102,8 @@ def _all_of(parameters: Iterable[Parameters]) -> Parameters:
     for one in parameters:
         for name, value in one.items():
             known = together.setdefault(name, value)
-            if (
-                known is not value and known != value
-            ):  # Comparing a long list with itself takes as long as with another one.
+            # Comparing a long list with itself takes as long as with another one.
+            if known is not value and known != value:
                 raise ValueError(f"two statements of one round trip mean different things by {name}")
     return together
 

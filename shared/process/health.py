@@ -136,16 +136,16 @@ class Health:
 
     async def books(self) -> dict[str, Any]:
         """Published = heard + parked + skipped by stream, what waits, and what the service itself counts."""
-        ends = await self._observer.ends(self._service.heard)
+        ends, decided = await self._observer.ends(self._service.heard), self._service.asked_types()
         streams = {
             name: dict.fromkeys(("published", "heard", "parked", "skipped", "lag"), 0) for name in self._service.heard
         }
         async with self._engine.connect() as connection:
             marks = await watermark.read(connection, self._service.heard)
             outbox = (await connection.execute(sa.select(sa.func.count()).select_from(OUTBOX))).scalar_one()
-            held, held_for_newer = await count_held(connection)
+            held, held_for_newer = await count_held(connection, decided)
             parked = await parking.count(connection)
-            overdue = await count_overdue(connection, self._service.clock())
+            overdue = await count_overdue(connection, decided, self._service.clock())
             stray = await erasing.count_stray(connection)
             own: dict[str, Any] = {}
             for more in self.own_books:

@@ -304,12 +304,14 @@ class Runtime:
         async with self.engine.connect() as connection:
             subjects = await self.service.open_subjects(connection, now)
         for subject in subjects:
+            moment = Due(recovery.RECONCILE, subject, now)
             try:
-                await self.decider.act([Due(recovery.RECONCILE, subject, now)])
+                await self.decider.act([moment])
             except Exception as error:
                 if classify(error) is Fault.TRANSIENT:
                     raise
                 log.exception("a subject could not be settled after the restore", subject=subject)
+                self.due.try_later(moment)
         async with self.engine.begin() as connection:
             await recovery.end(connection)
         self.decider.quiet_until = {}

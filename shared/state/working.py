@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, TypeVar
 
@@ -123,10 +123,14 @@ class Working:
     """By the type of fact; of the others only the newest is known."""
     rules: Any = None
     """The service's rules with a number."""
+    decides: Collection[type[Event]] = ()
+    """What may be asked of the service."""
     rows: dict[type[Row], Rows[Any]] = field(default_factory=dict)
     said: list[Said] = field(default_factory=list)
     aside: list[SetAside] = field(default_factory=list)
     verdicts: list[tuple[Verdict, str]] = field(default_factory=list)
+    unreadable: dict[tuple[str, str], Held] = field(default_factory=dict)
+    """Those of the requests asked for by their ids that only a newer release can read: of them it is known that they are held."""
     erasures: list[Heard[Any]] = field(default_factory=list)
     """What was heard of people who want to be, or have to be, unknown here."""
     held_rest: list[Due] = field(default_factory=list)
@@ -186,7 +190,6 @@ class Working:
             said_at=self.now,
             correlation_id=(cause.correlation_id or cause.event_id) if cause else None,
             causation_id=cause.event_id if cause else None,
-            traceparent=cause.traceparent if cause else None,
         )
         row = make(draft)
         rows = self[type(row)]
@@ -238,14 +241,15 @@ class Working:
 
     def is_known(self, heard: Heard[Any]) -> bool:
         """Whether a request of this source and id has been answered, or is held, already."""
-        return self._answer_to(heard) is not None or self[Held].get(heard.source, heard.event_id) is not None
+        key = (heard.source, heard.event_id)
+        return self._answer_to(heard) is not None or key in self.unreadable or self[Held].get(*key) is not None
 
     def is_repeated(self, heard: Heard[Any]) -> bool:
         """Whether the request known under this source and id asked the same: its kind and all of its content."""
         answer, held = self._answer_to(heard), self[Held].get(heard.source, heard.event_id)
         if answer is not None:
             return _asks_the_same(heard.body, answer)
-        if held is None or held.type != heard.type:  # Which a newer release may have held, and only that one can read.
+        if held is None or held.type != heard.type:
             return False
         return digest_of(EVENTS[held.type].model_validate_json(held.body)) == digest_of(heard.body)
 
@@ -258,7 +262,10 @@ class Working:
     def answer(self, answer: Answer) -> None:
         """Keeps which fact answered a request. It waits no longer: an older database may hold what was answered since."""
         self[Answer].put(answer)
-        self[Held].drop(answer.request_source, answer.request_id)
+        key = (answer.request_source, answer.request_id)
+        if key in self.unreadable:
+            self[Held].loaded([self.unreadable[key]])
+        self[Held].drop(*key)
 
     def _answer_to(self, heard: Heard[Any]) -> Answer | None:
         key = (heard.source, heard.event_id)

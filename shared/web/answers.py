@@ -50,7 +50,7 @@ class Books(Shape):
     streams: dict[str, StreamBooks]
     outbox: int = Field(description="Facts that Kafka does not have yet.")
     held: int = Field(description="Requests that wait for what they are about.")
-    held_for_newer: int = Field(description="Of these, the ones of a type that only a newer release knows.")
+    held_for_newer: int = Field(description="Of these, the ones of a type that only a newer release decides.")
     overdue: int = Field(description="Moments that have passed and are not decided.")
     parked: int
     parked_for: dict[str, int] = Field(description="Parked records by reason.")

@@ -81,9 +81,8 @@ async def says_one_thing(request: Request) -> None:
             raise _says_two(name)
     if getattr(request.scope.get("route"), "body_field", None) is None:
         return  # Its body, if it has one, is a file: as JSON it would take thirty times its size, whoever sends it.
-    with contextlib.suppress(
-        ValueError, RecursionError
-    ):  # What is no JSON is refused elsewhere, where it has to be some.
+    # What is no JSON is refused elsewhere, where it has to be some.
+    with contextlib.suppress(ValueError, RecursionError):
         json.loads(await request.body(), object_pairs_hook=_said_once)
 
 

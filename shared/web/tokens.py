@@ -16,7 +16,6 @@ from shared.postgres.database import KEPT, MACHINERY, any_of, rows_as, table_of
 from shared.postgres.together import Together
 from shared.state.rows import Row, mapping
 from shared.values import immutable
-from shared.web.scopes import SCOPES
 
 PREFIX = "rc"
 
@@ -44,18 +43,19 @@ class Actor:
     scopes: frozenset[str]
 
 
+def fresh_token() -> str:
+    """The text of a new token, which is not stored; the row that recognises it is made for each service."""
+    return f"{PREFIX}_{secrets.token_hex(6)}_{secrets.token_urlsafe(32)}"
+
+
 def new_token(actor: str, scopes: tuple[str, ...], *, now: dt.datetime) -> tuple[str, Token]:
-    """A fresh token as text, which is not stored, and the row that recognises it."""
-    unknown = set(scopes) - set(SCOPES)
-    if unknown:
-        raise ValueError(f"unknown scopes {sorted(unknown)}; there are {', '.join(SCOPES)}")
-    token_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
-    row = Token(token_id, _digest(secret), actor, " ".join(scopes), now, None)
-    return f"{PREFIX}_{token_id}_{secret}", row
+    """A fresh token and its row, where one service is all there is."""
+    text = fresh_token()
+    return text, row_for(text, actor, scopes, now=now)
 
 
 def row_for(text: str, actor: str, scopes: tuple[str, ...], *, now: dt.datetime) -> Token:
-    """The row that recognises a token made elsewhere: one token for all services."""
+    """The row that recognises a token."""
     token_id, secret = _split(text)
     return Token(token_id, _digest(secret), actor, " ".join(scopes), now, None)
 

@@ -39,7 +39,6 @@ from shared.contracts.enrolment import ParticipantWaitlisted, Standing
 from shared.contracts.files import FileKind
 from shared.contracts.notifications import Audience, DeclineReason, Mutable
 from shared.contracts.planner import SessionScheduled, SessionStanding
-from shared.contracts.portal import EnrolmentRequested
 from shared.contracts.selection import CityQualified
 from shared.events.envelope import Poison, Reason
 from shared.events.streams import Partition
@@ -139,7 +138,7 @@ async def makes(name: str, here: Any) -> None:
         case "held" | "held for a newer release" | "moments overdue":
             now = dt.datetime.now(dt.UTC)
             expires_at = now - 2 * OVERDUE_AFTER if name == "moments overdue" else FAR_AHEAD
-            kind = "rollcall.Newer.v1" if name == "held for a newer release" else EnrolmentRequested.type_name()
+            kind = "rollcall.Newer.v1" if name == "held for a newer release" else here.service.asked_types()[0]
             texts = {"request_source": "urn:x", "request_id": "r", "type": kind, "stream": "s", "waits_for": "session"}
             ids = {
                 "subject": "session/s",

@@ -175,4 +175,4 @@ def test_what_nobody_hears_does_not_end_the_page() -> None:
     for body in (b'{"session_id": "s", "person_id": ["x"]}', b'["s"]'):
         sent = message(body_of(ParticipantEnrolled, session_id="s"))
         seen.hear(Message(sent.stream, b"s", body, sent.headers).record(), cast("Story", story))
-    assert seen.published["enrolment.events"] == 2 and not seen.kinds
+    assert seen.published["enrolment.events"] == 2 and not seen.recent

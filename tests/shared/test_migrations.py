@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from services import SERVICES
 from shared.postgres import migrating
@@ -46,23 +47,32 @@ async def test_the_migrated_schema_is_the_one_the_code_declares(databases: Datab
     await engine.dispose()
 
 
-async def test_whoever_migrates_while_another_one_does_waits_for_them_however_long_it_takes(
+@pytest.fixture
+async def in_use(
     databases: Databases, monkeypatch: pytest.MonkeyPatch
-) -> None:
+) -> AsyncIterator[tuple[str, AsyncEngine, AsyncConnection]]:
+    """An empty database in which another migration is at work, and whoever waits for it gives a try up at once."""
     monkeypatch.setattr(migrating, "LOCK_TIMEOUT_MS", 50)
     monkeypatch.setattr(migrating, "PAUSE_SECONDS", 0.05)
     url = databases.empty()
     engine = create_async_engine(url)
     async with engine.connect() as another:
         await another.execute(sa.text("select pg_advisory_xact_lock(7240617)"))
-        task = asyncio.create_task(asyncio.to_thread(migrate, "enrolment", url))
-        async with engine.connect() as looking:
-            tries = sa.text("select xact_rollback from pg_stat_database where datname = current_database()")
-            await eventually(lambda: gave_up(looking, tries), what="a try that was given up")
-        assert not task.done()
-        await another.rollback()
-        await task
+        yield url, engine, another
     await engine.dispose()
+
+
+async def test_whoever_migrates_while_another_one_does_waits_for_them_however_long_it_takes(
+    in_use: tuple[str, AsyncEngine, AsyncConnection],
+) -> None:
+    url, engine, another = in_use
+    task = asyncio.create_task(asyncio.to_thread(migrate, "enrolment", url))
+    async with engine.connect() as looking:
+        tries = sa.text("select xact_rollback from pg_stat_database where datname = current_database()")
+        await eventually(lambda: gave_up(looking, tries), what="a try that was given up")
+    assert not task.done()
+    await another.rollback()
+    await task
 
 
 async def gave_up(looking: Any, tries: Any) -> bool:
@@ -72,18 +82,11 @@ async def gave_up(looking: Any, tries: Any) -> bool:
 
 
 async def test_a_migration_for_which_nobody_lets_go_changes_nothing_and_is_one_error(
-    databases: Databases, monkeypatch: pytest.MonkeyPatch
+    in_use: tuple[str, AsyncEngine, AsyncConnection], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(migrating, "LOCK_TIMEOUT_MS", 50)
-    monkeypatch.setattr(migrating, "PAUSE_SECONDS", 0.0)
     monkeypatch.setattr(migrating, "MOST_TRIES", 2)
-    url = databases.empty()
-    engine = create_async_engine(url)
-    async with engine.connect() as another:
-        await another.execute(sa.text("select pg_advisory_xact_lock(7240617)"))
-        with pytest.raises(migrating.InUse, match="nothing was changed"):
-            await asyncio.to_thread(migrate, "enrolment", url)
-    await engine.dispose()
+    with pytest.raises(migrating.InUse, match="nothing was changed"):
+        await asyncio.to_thread(migrate, "enrolment", in_use[0])
 
 
 async def test_migrating_twice_at_once_migrates_once(databases: Databases) -> None:

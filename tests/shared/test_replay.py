@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.enrolment.app import SERVICE
 from shared.contracts.enrolment import EnrolmentRefused
@@ -14,24 +14,20 @@ from shared.outbox.journal import JOURNAL, Entry
 from shared.rebuilding.replay import Replay
 from shared.state.rows import mapping
 from shared.testing import NOON, body_of
-from tests.databases import Databases
 
 
 async def test_what_a_newer_release_said_of_a_kind_that_this_one_does_not_know_is_passed_over(
-    databases: Databases,
+    engine: AsyncEngine,
 ) -> None:
     body = body_of(EnrolmentRefused)
     about = (key_of(body).decode(), EnrolmentRefused.type_name(), subject_of(body))
     said = (1, NOON, None, None, body.model_dump_json())
     known = Entry("a", "enrolment.events", *about, *said)
     newer = Entry("b", "enrolment.events", "k", "rollcall.EnrolmentRefused.v9", "k", 1, NOON, None, None, "{}")
-    async with databases.while_needed("enrolment") as url:
-        engine = create_async_engine(url)
-        async with engine.begin() as connection:
-            for entry in (known, newer):
-                await connection.execute(sa.insert(JOURNAL).values(**mapping(entry)))
-        settings: Any = None
-        replay = Replay(engine, engine, SERVICE, settings, lambda _number: None)
-        read = [one.event_id async for events in replay._from_journal() for one in events]
-        await engine.dispose()
+    async with engine.begin() as connection:
+        for entry in (known, newer):
+            await connection.execute(sa.insert(JOURNAL).values(**mapping(entry)))
+    settings: Any = None
+    replay = Replay(engine, engine, SERVICE, settings, lambda _number: None)
+    read = [one.event_id async for events in replay._from_journal() for one in events]
     assert read == ["a"]

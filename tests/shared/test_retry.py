@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncIterator
 from typing import Any
 
-import pytest
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.enrolment.app import SERVICE
 from shared.books import parking
@@ -22,18 +20,9 @@ from shared.events.decoding import decode
 from shared.events.envelope import Heard, Poison, Reason
 from shared.service import Service, utc_now
 from shared.testing import NOON, decoded, message
-from tests.databases import Databases
 from tests.enrolment.surroundings import city, programme, training
 
 PLACE = ("enrolment.requests", 0, 7)
-
-
-@pytest.fixture
-async def engine(databases: Databases) -> AsyncIterator[AsyncEngine]:
-    async with databases.while_needed("enrolment") as url:
-        engine = create_async_engine(url)
-        yield engine
-        await engine.dispose()
 
 
 def decides() -> asyncio.Event:

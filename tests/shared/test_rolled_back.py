@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
@@ -16,28 +17,37 @@ from services.enrolment import listing, reading
 from services.enrolment.app import SERVICE
 from services.enrolment.pages import reading as page_of
 from services.enrolment.tables import PLACE
-from shared.books.holding import WAKE, count_overdue
+from shared.books.holding import WAKE, count_held, count_overdue
+from shared.books.recovery import RECONCILE
 from shared.contracts import EVENTS
+from shared.contracts.checkin import CheckInScanned
+from shared.contracts.enrolment import EnrolmentWithdrawn
 from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
-from shared.deciding.due import DueLoop
+from shared.deciding.due import FAILED_AGAIN_AFTER, DueLoop
 from shared.deciding.transaction import Decider
 from shared.events.streams import Partition
 from shared.postgres.tables import DUE, HELD
+from shared.process.runtime import Runtime
 from shared.service import utc_now
-from shared.testing import decoded, heard
+from shared.state.working import Due
+from shared.testing import SOURCE, body_of, decoded, heard
 from tests.databases import Databases
 from tests.enrolment.surroundings import programme
+from tests.faults.trained import ATTENDANCE
 from tests.shared.test_retry import decides
 
 LONG_AGO = dt.timedelta(days=31)
 
 
-@pytest.fixture
-async def engine(databases: Databases) -> AsyncIterator[AsyncEngine]:
-    async with databases.while_needed("enrolment") as url:
-        engine = create_async_engine(url)
-        yield engine
-        await engine.dispose()
+STRANGE = (
+    sa.update(HELD)
+    .where(HELD.c.type == WithdrawalRequested.type_name())
+    .values(body='{"session_id": "s", "person_id": {"newer": 1}}')
+)
+NEWER = sa.update(HELD).values(type="rollcall.Newer.v1")
+
+
+OLDER = dataclasses.replace(SERVICE, decide={EnrolmentRequested: SERVICE.decide[EnrolmentRequested]})
 
 
 @contextmanager
@@ -59,6 +69,11 @@ def due_loop(engine: AsyncEngine, **more: Any) -> DueLoop:
     observer: Any = SimpleNamespace(ends_at=ends_at)
     how: dict[str, Any] = {"may_decide": decides(), "poll_seconds": 0.1, "batch": 10, **more}
     return DueLoop(engine, SERVICE, Decider(engine, SERVICE), observer, **how)
+
+
+async def execute(engine: AsyncEngine, statement: sa.Update) -> None:
+    async with engine.begin() as connection:
+        await connection.execute(statement)
 
 
 async def held(engine: AsyncEngine) -> list[str]:
@@ -122,7 +137,8 @@ async def test_what_cannot_be_read_is_no_moment_that_is_due_again_and_again(engi
         rounds = [await loop.round(utc_now()) for _ in range(4)]
         assert rounds[-1] == 0
         async with engine.connect() as connection:
-            assert await count_overdue(connection, utc_now()) == 0  # No stream is behind: it waits for another release.
+            # No stream is behind: it waits for another release.
+            assert await count_overdue(connection, OLDER.asked_types(), utc_now()) == 0
         assert await held(engine) == [WithdrawalRequested.type_name()]
     await due_loop(engine).round(utc_now())
     assert await held(engine) == []
@@ -130,13 +146,35 @@ async def test_what_cannot_be_read_is_no_moment_that_is_due_again_and_again(engi
 
 async def test_what_cannot_be_read_for_a_word_of_its_body_waits_too(engine: AsyncEngine) -> None:
     await asked_by_both(engine, at=utc_now())
-    async with engine.begin() as connection:
-        strange = sa.update(HELD).where(HELD.c.type == WithdrawalRequested.type_name())
-        await connection.execute(strange.values(body='{"session_id": "s", "person_id": {"newer": 1}}'))
+    await execute(engine, STRANGE)
     for one in known(*programme("town", ["anna", "ewa"], "s")):
         assert (await Decider(engine, SERVICE).act([one])).parked == []
     assert (await standing(engine))["anna"] == "enrolled"
     assert await held(engine) == [WithdrawalRequested.type_name()]
+
+
+async def test_what_is_known_and_not_decided_here_waits_too(engine: AsyncEngine) -> None:
+    """A newer release of the service decides it; the code of this one has the contract already."""
+    await asked_by_both(engine, at=utc_now())
+    for one in known(*programme("town", ["anna", "ewa"], "s")):
+        assert (await Decider(engine, OLDER).act([one])).parked == []
+    assert (await standing(engine))["anna"] == "enrolled"
+    assert await held(engine) == [WithdrawalRequested.type_name()]
+    async with engine.connect() as connection:
+        assert await count_held(connection, OLDER.asked_types()) == (1, 1)
+        assert await count_overdue(connection, OLDER.asked_types(), utc_now() + LONG_AGO) == 0
+
+
+async def test_what_cannot_be_read_waits_no_longer_once_a_fact_has_answered_it(engine: AsyncEngine) -> None:
+    """A database of last night, and a release of last week: what was said since is heard."""
+    at = utc_now()
+    await Decider(engine, SERVICE).act([heard(leaving("ewa"), at=at, event_id="r-1")])
+    await execute(engine, NEWER)
+    answered = body_of(
+        EnrolmentWithdrawn, session_id="s", person_id="ewa", request_source=SOURCE, request_id="r-1", decided_at=at
+    )
+    await Decider(engine, SERVICE).act([heard(answered, source=SERVICE.source, at=at)])
+    assert await held(engine) == []
 
 
 async def test_an_id_under_which_something_is_held_that_cannot_be_read_belongs_to_that(engine: AsyncEngine) -> None:
@@ -147,6 +185,28 @@ async def test_an_id_under_which_something_is_held_that_cannot_be_read_belongs_t
         thought = await Decider(engine, SERVICE).act([again])
     assert [one.reason for one in thought.aside] == ["id_reused"]
     assert await held(engine) == [WithdrawalRequested.type_name()]
+
+
+async def test_an_id_under_which_a_word_is_held_that_cannot_be_read_belongs_to_that(engine: AsyncEngine) -> None:
+    at = utc_now()
+    await Decider(engine, SERVICE).act([heard(leaving("ewa"), at=at, event_id="r-1")])
+    await execute(engine, STRANGE)
+    thought = await Decider(engine, SERVICE).act([heard(leaving("ewa"), at=at, event_id="r-1")])
+    assert [one.reason for one in thought.aside] == ["id_reused"]
+
+
+async def test_attendance_takes_nothing_under_such_an_id_and_looks_at_nothing_of_it(databases: Databases) -> None:
+    at = utc_now()
+    scan = heard(
+        CheckInScanned(session_id="s", meeting_id="day-1", person_id="ewa", scanned_at=at), at=at, event_id="r-1"
+    )
+    async with databases.while_needed("attendance") as url:
+        engine = create_async_engine(url)
+        await Decider(engine, ATTENDANCE).act([scan])
+        await execute(engine, NEWER)
+        thought = await Decider(engine, ATTENDANCE).act([scan])
+        await engine.dispose()
+    assert [one.reason for one in thought.aside] == ["id_reused"]
 
 
 async def test_whoever_looks_is_told_of_all_but_what_cannot_be_read(engine: AsyncEngine) -> None:
@@ -161,6 +221,45 @@ async def test_whoever_looks_is_told_of_all_but_what_cannot_be_read(engine: Asyn
             found = await page_of.place(connection, "s", "ewa")
             assert found is not None and found.waits_for_answer is None
             assert (await reading.known(connection, "s", "ewa")).session_id == "s"
+
+
+async def test_a_look_at_what_is_held_that_failed_is_taken_again_as_whatever_fails_is(engine: AsyncEngine) -> None:
+    await asked_by_both(engine, at=utc_now())
+    loop, taken, well = due_loop(engine), list[str](), False
+
+    async def decides(moments: Any) -> None:
+        if not well:
+            raise LookupError("broken")
+        taken.extend(one.kind for one in moments)
+
+    loop._decider = SimpleNamespace(act=decides)  # type: ignore[assignment]
+    now = utc_now()
+    assert await loop.round(now) == 1
+    well = True
+    assert await loop.round(now) == 0
+    assert await loop.round(now + 2 * FAILED_AGAIN_AFTER) == 1
+    assert await loop.round(now + 3 * FAILED_AGAIN_AFTER) == 0
+    assert taken == [RECONCILE]
+
+
+async def test_what_could_not_be_settled_after_a_restore_is_tried_again_too(engine: AsyncEngine) -> None:
+    async def open_subjects(*_: Any) -> list[str]:
+        return ["session/s"]
+
+    async def fails(moments: Any) -> None:
+        raise LookupError("broken")
+
+    async def decides(moments: Any) -> None:
+        taken.extend(moments)
+
+    loop, taken = due_loop(engine), list[Due]()
+    decider = SimpleNamespace(act=fails, quiet_until={})
+    service = dataclasses.replace(SERVICE, open_subjects=open_subjects)
+    restored: Any = SimpleNamespace(engine=engine, service=service, decider=decider, due=loop)
+    await Runtime._recover(restored)
+    loop._decider = SimpleNamespace(act=decides)  # type: ignore[assignment]
+    assert await loop.round(utc_now() + 2 * FAILED_AGAIN_AFTER) == 1
+    assert [(one.kind, one.subject) for one in taken] == [(RECONCILE, "session/s")]
 
 
 async def test_a_look_that_is_asked_for_again_while_it_is_taken_is_taken_again(engine: AsyncEngine) -> None:

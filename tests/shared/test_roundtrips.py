@@ -189,7 +189,7 @@ async def test_rows_entries_and_watermarks_are_written_in_one_statement(
     writes.save(PLACE, gone)
     writes.save(SESSION, new)
     enter(writes, said)
-    move_locked(writes, [Move(part, 0, 5, 4, "print", 5)])
+    move_locked(writes, [Move(*part, 0, 5, 4, "print", 5)])
     await writes.run(connection)
     assert len(asked) == 1
     assert (await connection.execute(sa.select(PLACE.c.person_id))).scalars().all() == ["p-2"]
@@ -203,6 +203,6 @@ async def test_a_watermark_that_is_not_where_it_was_seen_is_not_moved(connection
     part = Partition("attendance.scans", 0)
     await lock(connection, [part])
     writes = Writes()
-    move_locked(writes, [Move(part, 3, 5, 4, "print", 2)])
+    move_locked(writes, [Move(*part, 3, 5, 4, "print", 2)])
     with pytest.raises(RuntimeError, match="were to be written"):
         await writes.run(connection)

@@ -132,7 +132,7 @@ async def test_news_of_anything_it_is_about_finds_a_held_request(decider: Decide
     await decider.act([reopened("turek", "held-1"), heard(SurveyCounted(city_id="turek"), event_id="held-2")])
 
     async def found(*subjects: str) -> list[str]:
-        working = SERVICE.working(NOON)
+        working = decider.service.working(NOON)
         async with decider.engine.connect() as connection:
             reads = Reads(connection)
             load_held_about(reads, working, subjects)

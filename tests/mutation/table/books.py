@@ -15,8 +15,8 @@ MUTATIONS = (
     Mutation(
         "the watermark's fence: its lock and its condition",
         "shared/books/watermark.py",
-        "    .with_for_update(of=WATERMARK)\n)\n_READ",
-        ")\n_READ",
+        ".with_for_update(of=WATERMARK)\n_READ",
+        "\n_READ",
         ("tests/faults/test_one_at_a_time.py::test_a_batch_heard_by_two_at_once_is_heard_once",),
         backed_up_by=(
             "        .where(WATERMARK.c.next_offset == move.c.from_offset)\n        .values(",
@@ -63,11 +63,35 @@ MUTATIONS = (
     Mutation(
         "what only a newer release can read is nothing to this one",
         "shared/books/holding.py",
-        "        return filter(_is_readable, found)\n",
+        "        return (one for one in found if _is_readable(working, one))\n",
         "        return found\n",
         (
             "tests/shared/test_rolled_back.py::test_what_cannot_be_read_waits_for_a_release_that_can_and_keeps_nobody_from_being_heard",
         ),
+    ),
+    Mutation(
+        "what this release of a service does not decide is nothing to it, though the code knows it",
+        "shared/books/holding.py",
+        "        return type(heard_again(held).body) in working.decides\n",
+        "        return bool(heard_again(held))\n",
+        ("tests/shared/test_rolled_back.py::test_what_is_known_and_not_decided_here_waits_too",),
+    ),
+    Mutation(
+        "nothing is looked at of what is held under an id and cannot be read",
+        "shared/books/holding.py",
+        "        return (one for one in found if Held.key_of(one) not in working.unreadable)\n",
+        "        return found\n",
+        (
+            "tests/shared/test_rolled_back.py::test_attendance_takes_nothing_under_such_an_id_and_looks_at_nothing_of_it",
+            "tests/shared/test_rolled_back.py::test_an_id_under_which_a_word_is_held_that_cannot_be_read_belongs_to_that",
+        ),
+    ),
+    Mutation(
+        "what cannot be read waits no longer once it is answered",
+        "shared/state/working.py",
+        "        if key in self.unreadable:\n",
+        "        if False:\n",
+        ("tests/shared/test_rolled_back.py::test_what_cannot_be_read_waits_no_longer_once_a_fact_has_answered_it",),
     ),
     Mutation(
         "what was answered without a fact is known after a restart",

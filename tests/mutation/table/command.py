@@ -207,7 +207,7 @@ MUTATIONS = (
     Mutation(
         "a service that ends among many records",
         "rollcall/parked.py",
-        "        if one.service in silent:",
+        "        if service in silent:",
         "        if False:",
         (
             "tests/cli/test_parked.py::test_a_service_that_ends_among_many_records_is_one_sentence_and_what_was_done_is_named",

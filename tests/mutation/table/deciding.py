@@ -27,8 +27,8 @@ MUTATIONS = (
     Mutation(
         "the due moment's wait",
         "shared/deciding/due.py",
-        "                if await is_heard(self._engine, await self._observer.ends_at(streams, some[-1].at)):\n",
-        "                if True:\n",
+        "            if some and await is_heard(self._engine, await self._observer.ends_at(self._service.heard, some[-1].at)):\n",
+        "            if some:\n",
         ("tests/faults/test_one_at_a_time.py::test_a_due_moment_waits_until_everything_said_before_it_has_been_heard",),
     ),
     Mutation(
@@ -43,8 +43,8 @@ MUTATIONS = (
     Mutation(
         "what only a newer release can read is no moment that is overdue",
         "shared/books/holding.py",
-        'any_of(HELD.c.type, "known")',
-        'any_of(HELD.c.type, "known") | sa.true()',
+        'any_of(HELD.c.type, "decided")',
+        'any_of(HELD.c.type, "decided") | sa.true()',
         ("tests/shared/test_rolled_back.py",),
     ),
     Mutation(
@@ -80,9 +80,25 @@ MUTATIONS = (
         ("tests/shared/test_rolled_back.py::test_what_cannot_be_read_is_no_moment_that_is_due_again_and_again",),
     ),
     Mutation(
+        "what could not be settled after a restore is tried again",
+        "shared/process/runtime.py",
+        "                self.due.try_later(moment)\n",
+        "",
+        ("tests/shared/test_rolled_back.py::test_what_could_not_be_settled_after_a_restore_is_tried_again_too",),
+    ),
+    Mutation(
+        "a look that failed is taken again",
+        "shared/deciding/due.py",
+        "        looks = [one for one, again in self._failed.items() if one.kind == RECONCILE and again <= now]\n",
+        "        looks: list[Due] = []\n",
+        (
+            "tests/shared/test_rolled_back.py::test_a_look_at_what_is_held_that_failed_is_taken_again_as_whatever_fails_is",
+        ),
+    ),
+    Mutation(
         "what is let in, as news",
         "shared/deciding/retry.py",
-        "                thought.has_news(News(row.appended_at, kinds_of(inputs)))\n",
+        "            thought.has_news(News(row.appended_at, kinds_of(inputs)))\n",
         "",
         ("tests/notifications/test_waking.py",),
     ),
@@ -163,7 +179,7 @@ MUTATIONS = (
     Mutation(
         "another statement under one id that a later one of its batch replaced",
         "shared/deciding/facts.py",
-        "    conditions += [~sa.exists(_strange_superseded_of(table)) for table in superseded]\n",
+        "    conditions += [~sa.exists(_strange(table, superseded=True)) for table in superseded]\n",
         "",
         ("tests/shared/test_lanes.py::test_both_lanes_come_to_the_same",),
     ),

@@ -13,8 +13,8 @@ MUTATIONS = (
     Mutation(
         "what was sent and is not deleted yet is not sent again",
         "shared/outbox/relay.py",
-        "        OUTBOX.c.position != sa.all_(_positions)\n",
-        "        sa.or_(OUTBOX.c.position != sa.all_(_positions), sa.true())\n",
+        "    .where(OUTBOX.c.position != sa.all_(_positions))\n",
+        "    .where(sa.or_(OUTBOX.c.position != sa.all_(_positions), sa.true()))\n",
         (
             "tests/faults/test_one_at_a_time.py::test_what_was_sent_is_sent_once_also_before_it_is_deleted_and_deleted_when_the_relay_ends",
         ),

@@ -6,7 +6,7 @@ MUTATIONS = (
     Mutation(
         "what a backup holds and was answered since is not answered again",
         "shared/state/working.py",
-        "        self[Held].drop(answer.request_source, answer.request_id)\n",
+        "        self[Held].drop(*key)\n",
         "",
         (
             "tests/enrolment/test_decisions.py::test_what_a_backup_still_holds_and_was_answered_since_is_not_answered_again",
@@ -47,7 +47,7 @@ MUTATIONS = (
     Mutation(
         "requests are known by source and id",
         "shared/state/working.py",
-        "        return self._answer_to(heard) is not None or self[Held].get(heard.source, heard.event_id) is not None",
+        "        return self._answer_to(heard) is not None or key in self.unreadable or self[Held].get(*key) is not None",
         "        return False",
         ("tests/enrolment/test_decisions.py",),
     ),
