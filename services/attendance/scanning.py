@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from services.attendance.humans import counted_elsewhere, is_anothers, of_survivor, place_of, trained
+from services.attendance.humans import counted_elsewhere, is_anothers, of_survivor, place_of, there_since, trained
 from services.attendance.lists import ListRules, closed_list, meeting_once
 from services.attendance.minutes import Span, by_code
 from services.attendance.outcomes import Refused, Unchanged, Wait, is_ours
@@ -117,7 +117,9 @@ def decide_scan(
     hours = meeting or meeting_once(working, session, body.meeting_id)
     if hours is not None and not rules.fits(hours, body.scanned_at):
         hours = None  # Of a day that was dropped: read on another one, it says that they came, and not for how long.
-    is_trainer = trained(working, session, hours, body.person_id, at=body.scanned_at)
+    whole = by_code(hours, body.scanned_at, rules)
+    since = there_since(whole.state, whole.arrived_at, body.scanned_at, hours)
+    is_trainer = trained(working, session, hours, body.person_id, at=since)
     if place is None and meeting is not None and closed is None and not final and not is_trainer:
         return Wait("place", max(rules.closes_at(meeting), heard.appended_at))
     with_place = place is not None and place.state.has_seat
