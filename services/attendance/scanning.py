@@ -7,6 +7,7 @@ refused by a rule with a name, which says when it would have been right.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 
 from services.attendance.humans import counted_elsewhere, is_anothers, of_survivor, place_of, there_since, trained
 from services.attendance.lists import ListRules, closed_list, meeting_once
@@ -70,11 +71,14 @@ def misfit(
     return Misfit(rule, since, until, detail)
 
 
-def meeting_at(session: Session | None, moment: dt.datetime, rules: ListRules) -> Meeting | None:
-    """At which meeting of a session a code was read then: of several that may be, the one that it is nearest to."""
-    meetings = session.meetings if session else ()
+def meeting_at(
+    session: Session | None, moment: dt.datetime, rules: ListRules, gone: Sequence[Meeting] = ()
+) -> Meeting | None:
+    """At which meeting of a session a code was read then: of several that may be, the one that it is nearest to. `gone`: days that took
+    place and that the session has no more; as near as one of these is, what is planned now goes before it."""
+    meetings = (*session.meetings, *gone) if session else ()
     fitting = [one for one in meetings if rules.fits(one, moment)]
-    return min(fitting, key=lambda one: (_away(one, moment), one.starts_at, one.meeting_id), default=None)
+    return min(fitting, key=lambda one: (_away(one, moment), one in gone, one.starts_at, one.meeting_id), default=None)
 
 
 def _away(meeting: Meeting, moment: dt.datetime) -> dt.timedelta:
