@@ -10,7 +10,15 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any, assert_never
 
-from services.attendance.humans import counted_elsewhere, is_anothers, of_survivor, place_of, there_since, trained, trains
+from services.attendance.humans import (
+    counted_elsewhere,
+    is_anothers,
+    of_survivor,
+    place_of,
+    there_since,
+    trained,
+    trains,
+)
 from services.attendance.lists import ListRules, closed_list, meeting_once, seen_at
 from services.attendance.minutes import minutes_of, whole_of
 from services.attendance.outcomes import Refused, Unchanged, Wait, is_ours

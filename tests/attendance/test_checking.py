@@ -242,7 +242,9 @@ async def test_a_ticket_that_a_device_has_kept_is_of_the_day_on_which_it_was_rea
     assert (found["outcome"], found["meeting_id"], found["record"]["minutes"]) == ("accepted", "day-2", 360)
 
 
-async def test_a_ticket_that_was_read_in_an_afternoon_that_there_is_no_more_says_nothing_of_the_morning(door: Door) -> None:
+async def test_a_ticket_that_was_read_in_an_afternoon_that_there_is_no_more_says_nothing_of_the_morning(
+    door: Door,
+) -> None:
     morning, afternoon = day("morning", until=12), day("afternoon", until=17)
     afternoon["starts_local"] = afternoon["starts_local"].replace(hour=13)
     await door.runtime.decider.act([scheduled(morning, afternoon), enrolled("anna"), enrolled("jan")])
