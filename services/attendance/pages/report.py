@@ -92,7 +92,7 @@ def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
                 people, last = [_person(one, language) for one in found], found[-1].person_id if found else ""
             else:
                 listed = await reporting.lines_of(connection, counted, asked, after=page.after, limit=page.limit)
-                towns = await town_names(connection, {one.city_id for one in listed if one.city_id})
+                towns = await town_names(connection, sorted({one.city_id for one in listed if one.city_id}))
                 lines, last = [_line(one, towns) for one in listed], listed[-1].cursor if listed else ""
         more = len(people if people is not None else lines) == page.limit
         return pages.answer(
