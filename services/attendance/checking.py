@@ -24,6 +24,7 @@ from services.attendance.store import LINK_KEY
 from shared.books.holding import HELD_OUTCOME, Outcome
 from shared.contracts.checkin import CheckedIn, CheckInScanned
 from shared.contracts.model import ID_PATTERN, Event, Id, Moment
+from shared.contracts.planner import Meeting
 from shared.deciding.commands import IdReused, NotYet, Undecidable
 from shared.events.envelope import Heard, Reason
 from shared.process.runtime import Runtime
@@ -117,7 +118,7 @@ async def requests_of(
 ) -> list[CheckInScanned | NotAsked]:
     """What is asked by these scans: whose the tickets are, and of which meeting."""
     if all(one.ticket is None and one.meeting_id is not None for one in scans):  # Nothing has to be looked up.
-        return [_asked(one, (one.session_id or "", one.person_id or ""), {}, rules, method) for one in scans]
+        return [_asked(one, (one.session_id or "", one.person_id or ""), {}, {}, rules, method) for one in scans]
     named = {name for one in scans if one.ticket and (name := key_named(one.ticket))}
     async with runtime.reading.connect() as connection:
         keys = await keys_named(connection, LINK_KEY, named)
@@ -126,7 +127,8 @@ async def requests_of(
             found[0] for one, found in zip(scans, read, strict=True) if isinstance(found, tuple) and not one.meeting_id
         }
         sessions = await views.session_rows(connection, wanted)
-    return [_asked(one, found, sessions, rules, method) for one, found in zip(scans, read, strict=True)]
+        gone = await views.days_gone(connection, sessions)
+    return [_asked(one, found, sessions, gone, rules, method) for one, found in zip(scans, read, strict=True)]
 
 
 def _read(scan: Scan, keys: dict[str, VerifyingKey], now: dt.datetime) -> tuple[str, str] | NotAsked:
@@ -146,14 +148,19 @@ def _read(scan: Scan, keys: dict[str, VerifyingKey], now: dt.datetime) -> tuple[
 
 
 def _asked(
-    scan: Scan, found: tuple[str, str] | NotAsked, sessions: dict[str, Session], rules: ListRules, method: CheckedIn
+    scan: Scan,
+    found: tuple[str, str] | NotAsked,
+    sessions: dict[str, Session],
+    gone: dict[str, list[Meeting]],
+    rules: ListRules,
+    method: CheckedIn,
 ) -> CheckInScanned | NotAsked:
     if isinstance(found, NotAsked):
         return found
     session_id, person_id = found
     meeting_id = scan.meeting_id
     if meeting_id is None:
-        meeting = meeting_at(sessions.get(session_id), scan.scanned_at, rules)
+        meeting = meeting_at(sessions.get(session_id), scan.scanned_at, rules, gone.get(session_id, ()))
         if meeting is None:
             return NotAsked(ScanRule.NO_MEETING_NOW, person_id, session_id)
         meeting_id = meeting.meeting_id

@@ -97,8 +97,8 @@ class Asked:
     session_id: str | None = None
     person_id: str | None = None
     """Under any of their ids, if they have had several."""
-    is_unknown: By | None = None
-    """Those of whom this is not known: of no town, of a session nobody has announced."""
+    is_unknown: tuple[By, ...] = ()
+    """Those of whom none of these is known: of no town, of a session nobody has announced."""
     scans_before: dt.timedelta = dt.timedelta(hours=12)
     scans_after: dt.timedelta = dt.timedelta(hours=12)
     live_since: dt.datetime = dt.datetime.min.replace(tzinfo=dt.UTC)
@@ -457,8 +457,8 @@ def qualified(asked: Asked) -> sa.Subquery:
 
 def _of_sessions(asked: Asked, by: By | None) -> bool:
     """Whether something about sessions has to be known."""
-    about = (By.PHASE, By.KIND, By.TOPIC)
-    return by in about or asked.is_unknown in about or any((asked.phase, asked.kind, asked.topic))
+    about = {By.PHASE, By.KIND, By.TOPIC}
+    return not about.isdisjoint({by, *asked.is_unknown}) or any((asked.phase, asked.kind, asked.topic))
 
 
 def key_of(by: By, line: sa.Subquery, session: sa.Subquery | None) -> sa.ColumnElement[Any]:
@@ -509,10 +509,9 @@ def asked_for(asked: Asked, by: By | None, known: Known, *, dated: bool, whole: 
     if asked.stage is not None:
         in_stage = qualified(asked)
         conditions.append(line.c.city_id.in_(sa.select(in_stage.c.city_id).where(in_stage.c.stage == asked.stage)))
-    if asked.is_unknown is By.STAGE:
-        conditions.append(_has_no_stage(line, asked))
-    elif asked.is_unknown is not None:
-        conditions.append(key_of(asked.is_unknown, line, session).is_(None))
+    for one in asked.is_unknown:
+        is_unknown = _has_no_stage(line, asked) if one is By.STAGE else key_of(one, line, session).is_(None)
+        conditions.append(is_unknown)
     if asked.since is not None and not whole:
         conditions.append(line.c.day_at >= begins(asked.since))
     if asked.until is not None and not whole:

@@ -10,7 +10,7 @@ from services.attendance.history import PlaceSaid, places_at
 from services.attendance.lists import ListRules, as_heard, awaited_at, meeting_once, who_trained
 from services.attendance.minutes import Span
 from services.attendance.state import MeetingList, Place, Record, Session
-from shared.contracts.attendance import Because, NotAwaited
+from shared.contracts.attendance import Because, NotAwaited, Presence
 from shared.contracts.planner import Meeting
 from shared.state.merged import ids_of, survivor
 from shared.state.working import Working
@@ -83,9 +83,19 @@ def trains(working: Working, session: Session, person_id: str) -> bool:
     return survivor(working, person_id) in {survivor(working, one) for one in session.trainers}
 
 
+def there_since(
+    state: Presence, arrived_at: dt.datetime | None, seen_at: dt.datetime, meeting: Meeting | None
+) -> dt.datetime:
+    """Since when somebody counts as having been there: whoever was not late has been there since the meeting began, also if that was marked
+    at noon, or their code was read at the exit."""
+    if arrived_at is not None:
+        return min(arrived_at, seen_at)
+    return seen_at if meeting is None or state is Presence.LATE else min(seen_at, meeting.starts_at)
+
+
 def trained(working: Working, session: Session, meeting: Meeting | None, person_id: str, *, at: dt.datetime) -> bool:
-    """Whether somebody trains this meeting, or did when they were seen there: whoever was replaced after that came as a trainer, however
-    late it is heard. What is said once it is over makes nobody a trainer of it but by `who_trained`."""
+    """Whether somebody trains this meeting, or did at the moment since which they were there: whoever was replaced after that came as a
+    trainer, however late it is heard. What is said once it is over makes nobody a trainer of it but by `who_trained`."""
     if meeting is None or session.heard_at <= min(at, meeting.starts_at):  # Nothing has been said of it since.
         return trains(working, session, person_id)
     moments = {min(at, meeting.ends_at), meeting.ends_at}

@@ -212,6 +212,11 @@ def meeting_once(working: Working, session: Session, meeting_id: str) -> Meeting
     return next((meeting for one in said if (meeting := one.meeting(meeting_id)) is not None), None)
 
 
+def last_known(said: Iterable[Session], owner: str) -> dict[str, Meeting]:
+    """Every meeting that one session ever had, by id, each by the last word that had it."""
+    return {meeting.meeting_id: meeting for one in in_order(said, owner) for meeting in one.meetings}
+
+
 def who_trained(said: Sequence[Session], at: dt.datetime) -> tuple[str, ...]:
     """Who trained a meeting that ended then, by what was said of its session in the order in which it was heard.
 

@@ -10,7 +10,15 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any, assert_never
 
-from services.attendance.humans import counted_elsewhere, is_anothers, of_survivor, place_of, trained, trains
+from services.attendance.humans import (
+    counted_elsewhere,
+    is_anothers,
+    of_survivor,
+    place_of,
+    there_since,
+    trained,
+    trains,
+)
 from services.attendance.lists import ListRules, closed_list, meeting_once, seen_at
 from services.attendance.minutes import minutes_of, whole_of
 from services.attendance.outcomes import Refused, Unchanged, Wait, is_ours
@@ -118,8 +126,9 @@ def _mark(
         if but := counted_elsewhere(working, session, body.person_id, seen_at=seen, is_stated=is_stated):
             times = {name: how[name] for name in ("arrived_at", "left_at")}
             how["minutes"] = minutes_of(meeting, **times, stated=stated, but=but)
-    came_at: dt.datetime = min(how["scanned_at"], seen_at(heard))  # Who says it later says since when they were there.
-    is_trainer = trained(working, session, meeting, body.person_id, at=came_at)
+    seen = min(how["scanned_at"], seen_at(heard))  # Who says it later says since when they were there.
+    since = there_since(state, how["arrived_at"], seen, meeting)
+    is_trainer = trained(working, session, meeting, body.person_id, at=since)
     role = role_of(record, trains=is_trainer, with_place=with_place, said=_role_said(body))
     if _is_so(record, state, how, role, meeting, rules):
         assert record is not None
@@ -162,8 +171,9 @@ def _link(
     with_place, city_id = _place_of(working, body.session_id, body.person_id, closed, rules)
     fields = {name: getattr(walk_in, name) for name in CARRIED} | asked
     fields |= {"with_place": with_place, "city_id": city_id, "linked_from": walk_in.person_id}
-    came_at = walk_in.scanned_at or walk_in.decided_at
-    is_trainer = trained(working, session, meeting, body.person_id, at=came_at)
+    seen = walk_in.scanned_at or walk_in.decided_at
+    since = there_since(walk_in.state, walk_in.arrived_at, seen, meeting)
+    is_trainer = trained(working, session, meeting, body.person_id, at=since)
     fields |= {
         "received_at": walk_in.received_at,
         "role": role_of(walk_in, trains=is_trainer, with_place=with_place),

@@ -8,7 +8,7 @@ what a merge is, and the history of both says how that came about.
 
 from __future__ import annotations
 
-from services.attendance.humans import place_of, trained
+from services.attendance.humans import place_of, there_since, trained
 from services.attendance.lists import ListRules, closed_list, meeting_once
 from services.attendance.outcomes import is_ours
 from services.attendance.scanning import role_of
@@ -57,7 +57,9 @@ def _role_of(working: Working, record: Record, into: str, with_place: bool) -> R
     session, is_trainer = working[Session].get(record.session_id), False
     if session is not None:
         meeting = session.meeting(record.meeting_id) or meeting_once(working, session, record.meeting_id)
-        is_trainer = trained(working, session, meeting, into, at=record.scanned_at or record.decided_at)
+        seen = record.scanned_at or record.decided_at
+        since = there_since(record.state, record.arrived_at, seen, meeting)
+        is_trainer = trained(working, session, meeting, into, at=since)
     return role_of(record, trains=is_trainer, with_place=with_place)
 
 

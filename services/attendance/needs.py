@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.attendance.counting import IS, Asked, By, Figure, as_of, asked_for, qualified, values
-from services.attendance.reporting import begin
+from services.attendance.reporting import begin, without
 from services.attendance.store import NEED, NEED_SAID
 from shared.contracts.survey import NeedState
 from shared.values import immutable
@@ -99,7 +99,7 @@ def _declared(asked: Asked) -> sa.Select[Any]:
         in_stage = qualified(asked)
         its = sa.select(in_stage.c.city_id).where(in_stage.c.stage == asked.stage)
         conditions.append(need.c.city_id.in_(its))
-    if asked.is_unknown is not None:
+    if asked.is_unknown:
         conditions.append(sa.false())  # Of whom no town is known, or no topic: nobody has declared anything for them.
     named = ("need_id", "city_id", "topic", "level", "audience", "people")
     return sa.select(*(need.c[name] for name in named)).where(*conditions)
@@ -107,8 +107,6 @@ def _declared(asked: Asked) -> sa.Select[Any]:
 
 def within(asked: Asked, row: Met) -> Asked:
     """What is asked of one row: its figures count those people, and those needs."""
-    if row.city_id is None:
-        return replace(asked, is_unknown=By.TOWN, topic=row.topic)
-    if row.topic is None:
-        return replace(asked, city_id=row.city_id, is_unknown=By.TOPIC)
-    return replace(asked, city_id=row.city_id, topic=row.topic)
+    known = {By.TOWN: row.city_id, By.TOPIC: row.topic}
+    its = replace(asked, city_id=row.city_id, topic=row.topic)
+    return without(its, *(by for by, key in known.items() if key is None))

@@ -160,7 +160,7 @@ def _in_order(row: Row) -> tuple[bool, int, str]:
 def within(asked: Asked, by: By, key: str | None) -> Asked:
     """What is asked of one group of a report: its figures count those lines."""
     if key is None:
-        return replace(asked, is_unknown=by)
+        return without(asked, by)
     match by:
         case By.TOWN:
             return replace(asked, city_id=key)
@@ -178,6 +178,11 @@ def within(asked: Asked, by: By, key: str | None) -> Asked:
             return replace(asked, person_id=key)
         case never:
             assert_never(never)
+
+
+def without(asked: Asked, *these: By) -> Asked:
+    """The same, of those of whom these are not known either."""
+    return replace(asked, is_unknown=tuple(dict.fromkeys((*asked.is_unknown, *these))))
 
 
 # --- whom a figure counts ------------------------------------------------------------------------
@@ -466,6 +471,12 @@ class Called:
     order: tuple[Any, ...]
 
 
+_KINDS: Mapping[SessionKind, Mapping[Language, str]] = {
+    SessionKind.SUPPLEMENTARY: {Language.PL: "Szkolenie uzupełniające", Language.EN: "Supplementary training"},
+    SessionKind.IN_DEPTH: {Language.PL: "Szkolenie pogłębione", Language.EN: "In-depth training"},
+}
+
+
 def in_alphabet(named: Mapping[str, Called], key: str | None) -> tuple[bool, bool, tuple[Any, ...], str]:
     """Where a group stands: by its name as the Polish alphabet has it, behind all with a name what has none, last of all what is not known."""
     called = named.get(key or "")
@@ -492,7 +503,10 @@ async def names_of(connection: AsyncConnection, by: By, keys: Sequence[str], lan
             )
             found = await connection.execute(topics, {"keys": list(keys)})
             return {topic: Called(name, polish(name)) for topic, name in found}
-        case By.STAGE | By.PHASE | By.KIND | By.SESSION:
+        case By.KIND:
+            named = {kind.value: _KINDS[kind][language] for kind in SessionKind}
+            return {key: Called(named[key], polish(named[key])) for key in keys}
+        case By.STAGE | By.PHASE | By.SESSION:
             return {}
         case never:
             assert_never(never)

@@ -42,6 +42,9 @@ def _moment_of_our_time(moment: dt.datetime) -> dt.datetime:
 Day = Annotated[Date, AfterValidator(_of_our_time)]
 
 
+_BYS = "|".join(By)
+
+
 class ReportAsked(BaseModel):
     """What a report is about; what is not said narrows nothing."""
 
@@ -59,10 +62,17 @@ class ReportAsked(BaseModel):
     topic: Id | None = None
     session_id: Id | None = None
     person_id: Id | None = Field(None, description="Under any of the ids that they have had.")
-    is_unknown: By | None = Field(None, description="Those of whom this is not known: the row without a key.")
+    is_unknown: str | None = Field(
+        None,
+        pattern=rf"^({_BYS})(,({_BYS}))*$",
+        max_length=100,
+        description="Those of whom this is not known: the row without a key. Several, with commas between them: of whom none is known.",
+        examples=["town", "town,topic"],
+    )
 
     def asked(self, rules: ListRules) -> Asked:
         said = {name: getattr(self, name) for name in ReportAsked.model_fields}
+        said["is_unknown"] = tuple(By(one) for one in (self.is_unknown or "").split(",") if one)
         return Asked(
             **said, scans_before=rules.scans_before, scans_after=rules.scans_after, live_since=rules.live_since
         )

@@ -7,8 +7,9 @@ refused by a rule with a name, which says when it would have been right.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 
-from services.attendance.humans import counted_elsewhere, is_anothers, of_survivor, place_of, trained
+from services.attendance.humans import counted_elsewhere, is_anothers, of_survivor, place_of, there_since, trained
 from services.attendance.lists import ListRules, closed_list, meeting_once
 from services.attendance.minutes import Span, by_code
 from services.attendance.outcomes import Refused, Unchanged, Wait, is_ours
@@ -70,11 +71,14 @@ def misfit(
     return Misfit(rule, since, until, detail)
 
 
-def meeting_at(session: Session | None, moment: dt.datetime, rules: ListRules) -> Meeting | None:
-    """At which meeting of a session a code was read then: of several that may be, the one that it is nearest to."""
-    meetings = session.meetings if session else ()
+def meeting_at(
+    session: Session | None, moment: dt.datetime, rules: ListRules, gone: Sequence[Meeting] = ()
+) -> Meeting | None:
+    """At which meeting of a session a code was read then: of several that may be, the one that it is nearest to. `gone`: days that took
+    place and that the session has no more; as near as one of these is, what is planned now goes before it."""
+    meetings = (*session.meetings, *gone) if session else ()
     fitting = [one for one in meetings if rules.fits(one, moment)]
-    return min(fitting, key=lambda one: (_away(one, moment), one.starts_at, one.meeting_id), default=None)
+    return min(fitting, key=lambda one: (_away(one, moment), one in gone, one.starts_at, one.meeting_id), default=None)
 
 
 def _away(meeting: Meeting, moment: dt.datetime) -> dt.timedelta:
@@ -117,7 +121,9 @@ def decide_scan(
     hours = meeting or meeting_once(working, session, body.meeting_id)
     if hours is not None and not rules.fits(hours, body.scanned_at):
         hours = None  # Of a day that was dropped: read on another one, it says that they came, and not for how long.
-    is_trainer = trained(working, session, hours, body.person_id, at=body.scanned_at)
+    whole = by_code(hours, body.scanned_at, rules)
+    since = there_since(whole.state, whole.arrived_at, body.scanned_at, hours)
+    is_trainer = trained(working, session, hours, body.person_id, at=since)
     if place is None and meeting is not None and closed is None and not final and not is_trainer:
         return Wait("place", max(rules.closes_at(meeting), heard.appended_at))
     with_place = place is not None and place.state.has_seat

@@ -17,7 +17,7 @@ from services.attendance.documents.sheets import (
     Programme,
     Training,
 )
-from services.attendance.lists import ListRules, in_order, who_trained
+from services.attendance.lists import ListRules, in_order, last_known, who_trained
 from services.attendance.scanning import was_there
 from services.attendance.state import Place, Record, Session, SessionSaid
 from services.attendance.store import CERTIFICATE, PERSON, PLACE, RECORD, SESSION_SAID, TOPIC
@@ -200,8 +200,8 @@ async def papers(connection: AsyncConnection, rules: ListRules, session: Session
     known = {one.meeting_id: one for one in session.meetings}
     if gone := {one.meeting_id for one in records if one.meeting_id in closed} - known.keys():
         said = rows_as(SessionSaid, await connection.execute(_WORDS, {"session_id": session_id}))
-        named = (meeting for one in in_order(said, session.source) for meeting in one.meetings)
-        known |= {one.meeting_id: one for one in named if one.meeting_id in gone}
+        named = last_known(said, session.source)
+        known |= {meeting_id: named[meeting_id] for meeting_id in gone & named.keys()}
     came: dict[str, Attended] = {}
     for one in sorted(records, key=lambda one: (one.minutes or 0, one.person_id)):
         meeting = known.get(one.meeting_id)

@@ -15,9 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.attendance import answers
 from services.attendance.answers import Seen
 from services.attendance.history import PlaceSaid, stood_at
-from services.attendance.lists import ListRules, awaited_at
+from services.attendance.lists import ListRules, awaited_at, last_known
 from services.attendance.scanning import is_of_another_day
-from services.attendance.state import MeetingList, Record, Session
+from services.attendance.state import MeetingList, Record, Session, SessionSaid
 from services.attendance.store import (
     CAME,
     IS_CLOSED,
@@ -28,6 +28,7 @@ from services.attendance.store import (
     PLACE_SAID,
     RECORD,
     SESSION,
+    SESSION_SAID,
     TOWN,
     counted_as,
     is_so,
@@ -154,6 +155,7 @@ async def session_row(connection: AsyncConnection, session_id: str) -> Session |
 
 
 _SESSIONS = sa.select(SESSION).where(any_of(SESSION.c.session_id, "sessions"))
+_SESSIONS_SAID = sa.select(SESSION_SAID).where(any_of(SESSION_SAID.c.session_id, "sessions"))
 _CLOSED = sa.select(LIST_TABLE).where(any_of(LIST_TABLE.c.session_id, "sessions"), IS_CLOSED)
 
 
@@ -171,6 +173,23 @@ async def closed_rows(connection: AsyncConnection, session_ids: set[str]) -> dic
         return {}
     found = rows_as(MeetingList, await connection.execute(_CLOSED, {"sessions": sorted(session_ids)}))
     return {(one.session_id, one.meeting_id): one for one in found}
+
+
+async def days_gone(connection: AsyncConnection, sessions: Mapping[str, Session]) -> dict[str, list[Meeting]]:
+    """Of each of these sessions the days that took place, for their lists have closed, and that it has no more."""
+    closed = await closed_rows(connection, set(sessions))
+    gone = {(session_id, one) for session_id, one in closed if sessions[session_id].meeting(one) is None}
+    if not gone:
+        return {}
+    of_these = {"sessions": sorted({session_id for session_id, _ in gone})}
+    said: dict[str, list[Session]] = defaultdict(list)
+    for row in rows_as(SessionSaid, await connection.execute(_SESSIONS_SAID, of_these)):
+        said[row.session_id].append(row)
+    found = {session_id: last_known(each, sessions[session_id].source) for session_id, each in said.items()}
+    return {
+        session_id: [meeting for meeting_id, meeting in named.items() if (session_id, meeting_id) in gone]
+        for session_id, named in found.items()
+    }
 
 
 async def list_row(connection: AsyncConnection, session_id: str, meeting_id: str) -> MeetingList | None:

@@ -224,6 +224,57 @@ async def test_a_ticket_survives_a_move_of_its_session(door: Door) -> None:
     assert await sent(door, by_ticket(ticket("anna"), id="1", made=door.clock[0])) == [("accepted", "in_time")]
 
 
+async def test_a_ticket_that_a_device_has_kept_is_of_the_day_on_which_it_was_read_also_if_there_is_no_such_day_any_more(
+    door: Door,
+) -> None:
+    """Read on the second day, which was dropped a week after it had taken place."""
+    second = day("day-2", days_later=1)
+    await door.runtime.decider.act([scheduled(day(), second), enrolled("anna"), enrolled("jan")])
+    await with_key(door)
+    door.clock[0] = ENDS + DAY_LONG
+    assert await sent(door, by_ticket(ticket("jan"), id="1", made=DURING + DAY_LONG)) == [("accepted", "in_time")]
+    await door.runtime.decider.act([close("day-2", at=door.clock[0])])
+    await door.runtime.decider.act([rescheduled(day(), at=LATER + 7 * DAY_LONG)])
+    door.clock[0] = LATER + 8 * DAY_LONG
+
+    (found,) = await answers(door, by_ticket(ticket("anna"), id="2", made=DURING + DAY_LONG))
+
+    assert (found["outcome"], found["meeting_id"], found["record"]["minutes"]) == ("accepted", "day-2", 360)
+
+
+async def test_a_ticket_that_was_read_in_an_afternoon_that_there_is_no_more_says_nothing_of_the_morning(
+    door: Door,
+) -> None:
+    morning, afternoon = day("morning", until=12), day("afternoon", until=17)
+    afternoon["starts_local"] = afternoon["starts_local"].replace(hour=13)
+    await door.runtime.decider.act([scheduled(morning, afternoon), enrolled("anna"), enrolled("jan")])
+    await with_key(door)
+    door.clock[0] = ENDS + 3 * HOUR
+    theirs, hers = by_ticket(ticket("jan"), id="1", made=ENDS), by_ticket(ticket("anna"), id="2", made=ENDS)
+    await sent(door, theirs)
+    await door.runtime.decider.act([close("afternoon", at=door.clock[0])])
+    await door.runtime.decider.act([rescheduled(morning, at=door.clock[0] + HOUR)])
+    door.clock[0] += 2 * HOUR
+
+    (found,) = await answers(door, hers)
+
+    assert (found["outcome"], found["meeting_id"]) == ("accepted", "afternoon")
+
+
+async def test_a_ticket_of_a_day_that_was_dropped_and_did_not_take_place_is_of_none(door: Door) -> None:
+    """The first one that was dropped did."""
+    others = day("day-2", days_later=1), day("day-3", days_later=2)
+    await door.runtime.decider.act([scheduled(day(), *others), enrolled("anna")])
+    await with_key(door)
+    door.clock[0] = DURING + 2 * DAY_LONG
+    await door.runtime.decider.act([close("day-2", at=ENDS + DAY_LONG)])
+    await door.runtime.decider.act([rescheduled(day(), at=door.clock[0])])
+
+    assert await sent(door, by_ticket(ticket("anna"), id="1", made=DURING + 2 * DAY_LONG)) == [
+        ("refused", "no_meeting_now")
+    ]
+
+
 async def test_every_ticket_that_lets_nobody_in_is_refused_by_name(door: Door) -> None:
     await known(door)
     await with_key(door)

@@ -565,8 +565,14 @@ def test_a_walk_in_of_a_day_that_was_moved_to_a_later_one_is_who_they_are_said_t
 
 @pytest.mark.parametrize(
     "said_later",
-    [mark("teresa", "late", arrived_at=STARTS + 5 * MINUTE, at=ENDS - HOUR), mark("teresa", at=ENDS + HOUR)],
-    ids=["since when", "all day"],
+    [
+        mark("teresa", "late", arrived_at=STARTS + 5 * MINUTE, at=ENDS - HOUR),
+        mark("teresa", at=ENDS + HOUR),
+        mark("teresa", at=STARTS + 4 * HOUR),
+        mark("teresa", "left_early", at=STARTS + 4 * HOUR),
+        scan("teresa", made=ENDS + 5 * MINUTE, at=ENDS + HOUR),
+    ],
+    ids=["since when", "all day", "all day, said in the afternoon", "until the afternoon", "a code at the exit"],
 )
 def test_a_trainer_who_was_replaced_came_as_a_trainer_if_they_came_before_that_whenever_it_is_marked(
     said_later: Any,
@@ -577,6 +583,29 @@ def test_a_trainer_who_was_replaced_came_as_a_trainer_if_they_came_before_that_w
     assert desk.record("teresa").role is Role.TRAINER
     desk.pass_to(CLOSES)
     assert len(desk.certificates) == 1  # Anna's.
+
+
+@pytest.mark.parametrize(
+    "came_late",
+    [mark("teresa", "late", at=STARTS + 4 * HOUR), scan("teresa", made=STARTS + 4 * HOUR, at=ENDS)],
+    ids=["a mark", "a code"],
+)
+def test_a_trainer_who_was_replaced_and_comes_back_after_that_takes_part(came_late: Any) -> None:
+    desk = opened(scan("anna"), trainers=("teresa",))
+    desk.hear(rescheduled(at=STARTS + 3 * HOUR, trainers=("ola",)), came_late)
+
+    desk.pass_to(CLOSES)
+
+    assert (desk.record("teresa").state, desk.record("teresa").role) == (Presence.LATE, Role.PARTICIPANT)
+
+
+def test_a_walk_in_who_was_there_all_day_and_trained_until_noon_came_as_a_trainer_also_if_both_is_said_later() -> None:
+    desk = opened(scan("anna"), trainers=("teresa",))
+    desk.hear(rescheduled(at=STARTS + 3 * HOUR, trainers=("ola",)), mark("walk-in-1", at=STARTS + 4 * HOUR))
+
+    desk.hear(mark("teresa", walk_in="walk-in-1", at=STARTS + 5 * HOUR))
+
+    assert desk.record("teresa").role is Role.TRAINER
 
 
 def test_a_trainer_who_was_seen_before_the_day_began_and_replaced_before_it_did_was_seen_as_a_trainer() -> None:

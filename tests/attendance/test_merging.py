@@ -102,6 +102,17 @@ def test_whoever_trained_a_day_under_the_id_that_stays_was_a_trainer_there_also_
     assert (desk.record("new").state, desk.record("new").role) == (Presence.PRESENT, Role.TRAINER)
 
 
+def test_whoever_trained_until_noon_and_is_marked_after_that_under_the_former_id_was_a_trainer() -> None:
+    """Marked as there since the morning."""
+    desk = Desk()
+    desk.hear(scheduled(trainers=("new",)), enrolled("anna"), scan("anna"))
+    desk.hear(rescheduled(at=STARTS + 3 * HOUR, trainers=("u",)), mark("old", at=STARTS + 4 * HOUR))
+
+    desk.hear(merged())
+
+    assert (desk.record("new").state, desk.record("new").role) == (Presence.PRESENT, Role.TRAINER)
+
+
 def test_a_walk_in_who_is_said_to_be_a_former_id_is_who_stays_whatever_was_said_of_the_session_since() -> None:
     """Their code was read at ten to nine, the planner named another trainer at five to, and it is linked in the afternoon."""
     desk = Desk()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import csv
 import dataclasses
+import html
 import io
 import re
 import zipfile
@@ -20,12 +21,15 @@ from services.attendance.app import service_of
 from services.attendance.exporting import as_csv, as_xlsx, harmless
 from services.attendance.reports_api import HEAD
 from services.attendance.settings import AttendanceSettings
+from shared.contracts.attendance import ParticipantAttended
 from shared.contracts.directory import PersonRegistered
+from shared.contracts.rules import TopicDefined
 from shared.contracts.selection import CityQualified
+from shared.contracts.survey import TrainingNeedDeclared
 from shared.process.runtime import Runtime
 from shared.web import tokens
 from shared.web.pages.kit import Office, Pages
-from tests.attendance.building import BEFORE, DURING, LATER, RULES, enrolled, heard, mark, scan, scheduled
+from tests.attendance.building import ARCHIVE, BEFORE, DURING, LATER, RULES, enrolled, heard, mark, scan, scheduled
 
 FIGURES = ("enrolled", "present", "late", "left_early", "absent", "excused", "without_place")
 
@@ -173,6 +177,47 @@ async def test_the_page_shows_the_same_and_every_figure_leads_to_whom_it_counts(
     assert "Clock hours (60 min)" in page.text
     assert "<svg" in page.text
     assert "<script" not in page.text.replace("<script src", "")
+
+
+async def test_of_whom_several_things_are_not_known_a_figure_leads_to_those_it_counts(desk: Desk) -> None:
+    """A walk-in of a training that is known; of another one, which nobody has announced, somebody of a town and somebody of none."""
+    elsewhere = {"session_id": "elsewhere", "meeting_id": "day-1", "scanned_at": BEFORE, "decided_at": BEFORE}
+    await desk.runtime.decider.act([mark("walk-in-1")])
+    for person, city_id in (("p-1", None), ("p-2", "town-of-anna")):
+        body = ParticipantAttended(person_id=person, city_id=city_id, with_place=True, minutes=60, **elsewhere)
+        await desk.runtime.decider.act([heard(body, at=BEFORE, source=ARCHIVE)])
+
+    for path in ("/report?by=town&is_unknown=topic", "/report?by=kind&is_unknown=town", "/report/needs?lang=en"):
+        page = await desk.http.get(path)
+        links = [
+            (html.unescape(link), int(number))
+            for link, number in re.findall(r'<td><a href="((?:report/|people)[^"]+)">(\d+)</a>', page.text)
+        ]
+        assert len(links) >= 2, path
+        for link, number in links:
+            listed = await desk.http.get(f"/{link}" if link.startswith("report") else f"/report/{link}")
+            assert listed.text.count('<th scope="row">') == number, (path, link)
+    one = await desk.get("lines/present?is_unknown=topic,town")
+    assert [each["person_id"] for each in one] == ["p-1"]
+
+
+async def test_pages_and_files_call_kinds_towns_and_levels_as_people_do(desk: Desk) -> None:
+    body = TrainingNeedDeclared(need_id="n-1", city_id="town-of-anna", topic="climate", level="basic", people=1)
+    topic = TopicDefined(rule_id="r-1", topic="climate", name_pl="Adaptacja", name_en="Adaptation")
+    await desk.runtime.decider.act([heard(body, at=BEFORE, source="urn:example:survey"), heard(topic, at=BEFORE)])
+
+    shown = {
+        path: (await desk.http.get(path)).text
+        for path in ("/report?by=kind&lang=pl", "/report/present?lang=pl", "/report/needs/declared?lang=pl")
+    }
+    by_kind, whom, needs = shown.values()
+    assert '<th scope="row">Szkolenie pogłębione</th>' in by_kind and "<td>=Łódź</td>" in whom
+    for cell in ("=Łódź", "Adaptacja", "Podstawowy"):
+        assert f"<td>{cell}</td>" in needs
+    for code in ("in_depth", "town-of-anna", "basic", "climate"):
+        assert not any(f">{code}<" in page for page in shown.values()), code
+    assert ";Szkolenie pogłębione;" in (await desk.http.get("/api/v1/reports/by/kind/csv")).text
+    assert "In-depth training" in (await desk.http.get("/report?by=kind&lang=en")).text
 
 
 async def test_a_browser_says_the_token_as_its_password_and_nobody_else_sees_a_report(desk: Desk) -> None:

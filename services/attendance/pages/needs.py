@@ -5,20 +5,17 @@ from __future__ import annotations
 from fastapi import Request, Response
 
 from services.attendance import needs
-from services.attendance.counting import Asked
+from services.attendance.counting import Asked, By
 from services.attendance.lists import ListRules
 from services.attendance.needs_api import needs_shown
 from services.attendance.pages.report import address, asked_of, may_read, query_of, when_of, who_are_you
+from services.attendance.reporting import names_of
 from services.attendance.reports_api import PeopleAsked, ReportAsked
 from shared.process.runtime import Runtime
 from shared.web.pages.kit import Pages
 from shared.web.routes import Routes
 
 MOST_NEEDS = 1_000
-
-
-def _row(one: needs.Declared) -> list[object]:
-    return [one.need_id, one.city_id, one.topic, one.level, one.audience or "–", one.people]
 
 
 def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
@@ -52,12 +49,16 @@ def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
         page = asked_of(PeopleAsked, {"limit": str(MOST_NEEDS), **query_of(request)})
         async with runtime.engine.connect() as connection:
             listed = await needs.declared(connection, page.asked(rules), after=page.after, limit=page.limit)
+            towns = await names_of(connection, By.TOWN, sorted({one.city_id for one in listed}), language)
+            topics = await names_of(connection, By.TOPIC, sorted({one.topic for one in listed}), language)
         return pages.answer(
             request,
             "needs_declared.html",
             language,
             when=when_of(page.asked(rules), language),
-            needs=[_row(one) for one in listed],
+            needs=listed,
+            towns=towns,
+            topics=topics,
             more=address("declared", page.asked(rules), language, after=listed[-1].need_id)
             if len(listed) == page.limit
             else None,

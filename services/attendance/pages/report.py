@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
@@ -28,6 +29,7 @@ from services.attendance.reports_api import (
     report_shown,
 )
 from services.attendance.settings import AttendanceSettings
+from services.attendance.views import town_names
 from shared.contracts.model import Language
 from shared.process.runtime import Runtime
 from shared.web.pages.kit import Pages
@@ -90,7 +92,8 @@ def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
                 people, last = [_person(one, language) for one in found], found[-1].person_id if found else ""
             else:
                 listed = await reporting.lines_of(connection, counted, asked, after=page.after, limit=page.limit)
-                lines, last = [_line(one) for one in listed], listed[-1].cursor if listed else ""
+                towns = await town_names(connection, sorted({one.city_id for one in listed if one.city_id}))
+                lines, last = [_line(one, towns) for one in listed], listed[-1].cursor if listed else ""
         more = len(people if people is not None else lines) == page.limit
         return pages.answer(
             request,
@@ -143,6 +146,7 @@ def asked_of(kind: type[Any], query: dict[str, str]) -> Any:
 def address(path: str, asked: Asked, language: Language, **more: str) -> str:
     """Relative: whoever stands before us serves this service below a path of its own."""
     said = {name: getattr(asked, name) for name in ReportAsked.model_fields}
+    said["is_unknown"] = ",".join(asked.is_unknown) or None
     named = {
         name: value.isoformat() if hasattr(value, "isoformat") else str(value)
         for name, value in said.items()
@@ -189,9 +193,10 @@ def _person(one: reporting.Human, language: Language) -> list[Any]:
     return [_name(one), one.person_id, one.meetings, *times, *hours]
 
 
-def _line(one: reporting.Line) -> list[Any]:
+def _line(one: reporting.Line, towns: Mapping[str, str]) -> list[Any]:
     minutes = "–" if one.minutes is None else one.minutes
-    return [_name(one), one.person_id, one.session_id, one.meeting_id or "–", one.city_id or "–", minutes]
+    town = towns.get(one.city_id, one.city_id) if one.city_id else "–"
+    return [_name(one), one.person_id, one.session_id, one.meeting_id or "–", town, minutes]
 
 
 def _name(one: reporting.Human | reporting.Line) -> str:

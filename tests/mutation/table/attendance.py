@@ -571,8 +571,8 @@ MUTATIONS = (
     Mutation(
         "a human who trains by now took part under the id they had then",
         "services/attendance/merging.py",
-        "        is_trainer = trained(working, session, meeting, into, at=record.scanned_at or record.decided_at)",
-        "        is_trainer = trained(working, session, None, into, at=record.scanned_at or record.decided_at)",
+        "        is_trainer = trained(working, session, meeting, into, at=since)",
+        "        is_trainer = trained(working, session, None, into, at=since)",
         (
             "tests/attendance/test_merging.py::test_whoever_trains_the_second_day_under_the_id_that_stays_took_part_in_the_first_under_the_former_one",
         ),
@@ -598,8 +598,8 @@ MUTATIONS = (
     Mutation(
         "a walk-in came as whoever they were when they were seen",
         "services/attendance/marking.py",
-        "    came_at = walk_in.scanned_at or walk_in.decided_at",
-        "    came_at = seen_at(heard)",
+        "    seen = walk_in.scanned_at or walk_in.decided_at",
+        "    seen = seen_at(heard)",
         (
             "tests/attendance/test_marking.py::test_a_walk_in_who_was_read_while_they_trained_came_as_a_trainer_also_if_it_is_said_later_who_that_was",
         ),
@@ -607,8 +607,8 @@ MUTATIONS = (
     Mutation(
         "who is said to have come since then came as whoever they were then",
         "services/attendance/marking.py",
-        '    came_at: dt.datetime = min(how["scanned_at"], seen_at(heard))  # Who says it later says since when they were there.',
-        "    came_at: dt.datetime = seen_at(heard)",
+        '    seen = min(how["scanned_at"], seen_at(heard))  # Who says it later says since when they were there.',
+        "    seen = seen_at(heard)",
         (
             "tests/attendance/test_marking.py::test_a_trainer_who_was_replaced_came_as_a_trainer_if_they_came_before_that_whenever_it_is_marked",
         ),
@@ -616,11 +616,28 @@ MUTATIONS = (
     Mutation(
         "who is marked before the day begins was seen then",
         "services/attendance/marking.py",
-        '    came_at: dt.datetime = min(how["scanned_at"], seen_at(heard))  # Who says it later says since when they were there.',
-        '    came_at: dt.datetime = how["scanned_at"]',
+        '    seen = min(how["scanned_at"], seen_at(heard))  # Who says it later says since when they were there.',
+        '    seen = how["scanned_at"]',
         (
             "tests/attendance/test_marking.py::test_a_trainer_who_was_seen_before_the_day_began_and_replaced_before_it_did_was_seen_as_a_trainer",
         ),
+    ),
+    Mutation(
+        "whoever was not late was there since the beginning, whenever that is said",
+        "services/attendance/humans.py",
+        "    return seen_at if meeting is None or state is Presence.LATE else min(seen_at, meeting.starts_at)",
+        "    return seen_at",
+        (
+            "tests/attendance/test_marking.py::test_a_trainer_who_was_replaced_came_as_a_trainer_if_they_came_before_that_whenever_it_is_marked",
+            "tests/attendance/test_merging.py::test_whoever_trained_until_noon_and_is_marked_after_that_under_the_former_id_was_a_trainer",
+        ),
+    ),
+    Mutation(
+        "whoever comes late comes as who they are then",
+        "services/attendance/humans.py",
+        "    return seen_at if meeting is None or state is Presence.LATE else min(seen_at, meeting.starts_at)",
+        "    return seen_at if meeting is None else min(seen_at, meeting.starts_at)",
+        ("tests/attendance/test_marking.py::test_a_trainer_who_was_replaced_and_comes_back_after_that_takes_part",),
     ),
     Mutation(
         "what was said since is loaded where it is said who a walk-in was",

@@ -71,6 +71,25 @@ MUTATIONS = (
         ),
     ),
     Mutation(
+        "a ticket is of the day on which it was read, also if there is no such day any more",
+        "services/attendance/checking.py",
+        "        meeting = meeting_at(sessions.get(session_id), scan.scanned_at, rules, gone.get(session_id, ()))",
+        "        meeting = meeting_at(sessions.get(session_id), scan.scanned_at, rules)",
+        (
+            "tests/attendance/test_checking.py::test_a_ticket_that_a_device_has_kept_is_of_the_day_on_which_it_was_read_also_if_there_is_no_such_day_any_more",
+            "tests/attendance/test_checking.py::test_a_ticket_that_was_read_in_an_afternoon_that_there_is_no_more_says_nothing_of_the_morning",
+        ),
+    ),
+    Mutation(
+        "a day that was dropped before its list had closed is none that a ticket was read on",
+        "services/attendance/views.py",
+        "        session_id: [meeting for meeting_id, meeting in named.items() if (session_id, meeting_id) in gone]",
+        "        session_id: [meeting for meeting_id, meeting in named.items()]",
+        (
+            "tests/attendance/test_checking.py::test_a_ticket_of_a_day_that_was_dropped_and_did_not_take_place_is_of_none",
+        ),
+    ),
+    Mutation(
         "somebody else's ticket lets nobody in",
         "services/attendance/checking.py",
         "    if scan.person_id is not None and scan.person_id != ticket.person_id:",

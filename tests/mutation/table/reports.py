@@ -41,6 +41,24 @@ MUTATIONS = (
         ),
     ),
     Mutation(
+        "of a row that is asked about among those of whom something is not known, both are not known",
+        "services/attendance/reporting.py",
+        "    return replace(asked, is_unknown=tuple(dict.fromkeys((*asked.is_unknown, *these))))",
+        "    return replace(asked, is_unknown=these or asked.is_unknown)",
+        (
+            "tests/attendance/test_reports_api.py::test_of_whom_several_things_are_not_known_a_figure_leads_to_those_it_counts",
+        ),
+    ),
+    Mutation(
+        "of people of no town, at a training on no topic, both are asked for",
+        "services/attendance/needs.py",
+        "    return without(its, *(by for by, key in known.items() if key is None))",
+        "    return without(its, *[by for by, key in known.items() if key is None][:1])",
+        (
+            "tests/attendance/test_reports_api.py::test_of_whom_several_things_are_not_known_a_figure_leads_to_those_it_counts",
+        ),
+    ),
+    Mutation(
         "no cell is a formula",
         "services/attendance/exporting.py",
         "            return harmless(cell)",
