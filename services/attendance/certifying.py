@@ -95,7 +95,10 @@ def _day_of(working: Working, session: Session, record: Record) -> dt.date | Non
 
 
 def all_closed(working: Working, session: Session) -> bool:
-    """Whether every list is closed, at least one of them by us: of a session that others have kept they certify, too."""
+    """Whether every list is closed, at least one of them by us: of a session that others have kept they certify, too. A list that is open
+    to be put right is one of them, also if its day was dropped, or is called otherwise, meanwhile."""
+    if any(one.is_put_right for one in working[MeetingList].where("session_id", session.session_id)):
+        return False
     closed = [closed_list(working, session.session_id, meeting.meeting_id) for meeting in session.meetings]
     return None not in closed and any(is_ours(working, one) for one in closed if one is not None)
 

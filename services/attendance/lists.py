@@ -167,12 +167,18 @@ def closes_by_itself(
     does not take place.
 
     What was said after the moment at which it closes does not move that moment, also if it is heard before it is decided:
-    unless the meeting is to begin after it, for such a list would be open again. One that was dropped then took place.
+    unless the meeting is to begin after it, for such a list would be open again. One that was dropped then took place; so did one whose list
+    had closed, and is open to be put right.
     """
     at: dt.datetime | None = None
     for one in said:
         meeting = one.meeting(meeting_id)
-        if at is not None and one.heard_at > at and (meeting is None or meeting.starts_at <= at):
+        took_place_at = at if at is None else first_closing(found, at)
+        if (
+            took_place_at is not None
+            and one.heard_at > took_place_at
+            and (meeting is None or meeting.starts_at <= took_place_at)
+        ):
             continue
         takes_place = meeting is not None and one.state.takes_place and not rules.is_history(meeting)
         at = max(rules.closes_at(meeting), open_until(found, rules)) if meeting and takes_place else None
@@ -232,6 +238,11 @@ def who_trained(said: Sequence[Session], at: dt.datetime) -> tuple[str, ...]:
     return trainers
 
 
+def first_closing(found: MeetingList | None, at: dt.datetime) -> dt.datetime:
+    """When a list that is to close at a moment closed first, if it is open to be put right."""
+    return min(at, found.awaited_at) if found is not None and found.is_put_right and found.awaited_at else at
+
+
 def open_until(found: MeetingList | None, rules: ListRules) -> dt.datetime:
     """Until when a list stays open at least that somebody has opened again: as long as after a meeting."""
     if found is None or not found.is_open or found.decided_by is None:
@@ -243,6 +254,12 @@ def closed_list(working: Working, session_id: str, meeting_id: str) -> MeetingLi
     """The meeting's list if it has closed. One that was opened again is open."""
     found = working[MeetingList].get(session_id, meeting_id)
     return None if found is None or found.is_open else found
+
+
+def is_put_right(working: Working, session_id: str, meeting_id: str) -> bool:
+    """Whether the meeting's list had closed, and is open to be put right."""
+    found = working[MeetingList].get(session_id, meeting_id)
+    return found is not None and found.is_put_right
 
 
 def awaited_at(closed: MeetingList) -> dt.datetime:

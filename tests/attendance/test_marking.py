@@ -972,3 +972,49 @@ def test_a_mark_is_kept_as_a_row_that_says_all_of_it() -> None:
 
     record: Record = desk.record("anna")
     assert (record.device_id, record.note, record.tag, record.meeting_starts_at) == ("phone-1", "train", "1", STARTS)
+
+
+# --- open to be put right, and something is said of the day ----------------------------------
+
+
+@pytest.mark.parametrize(
+    "said",
+    [rescheduled(day("d-1"), at=LATER + HOUR), rescheduled(day("day-2", days_later=7), at=LATER + HOUR)],
+    ids=["called otherwise", "dropped"],
+)
+def test_a_day_whose_list_is_open_to_be_put_right_took_place_whatever_is_said_of_it_meanwhile(said: Any) -> None:
+    """Taken for one that did not, everybody's certificate was revoked."""
+    desk = kept()
+    desk.hear(reopening())
+
+    desk.hear(said, mark("jan", "late", arrived_at=STARTS + 30 * MINUTE, at=LATER + 2 * HOUR, by="office"))
+
+    assert desk.record("jan").state is Presence.LATE
+    desk.pass_to(LATER + RULES.close_after)
+    found = desk.mind[MeetingList].get(SESSION, "day-1")
+    assert found is not None and (found.is_open, found.present, found.absent) == (False, 2, 0)
+    assert desk.certificates[0] == "RC-2026-0001 CertificateIssued" and not any(
+        "Superseded" in one for one in desk.certificates
+    )
+
+
+def test_a_list_that_is_open_to_be_put_right_closes_also_if_the_session_is_cancelled_meanwhile() -> None:
+    desk = kept()
+    desk.hear(reopening(), cancelled(at=LATER + HOUR))
+
+    desk.pass_to(LATER + RULES.close_after)
+
+    found = desk.mind[MeetingList].get(SESSION, "day-1")
+    assert found is not None and (found.is_open, found.present, found.absent) == (False, 1, 1)
+    assert desk.certificates == ["RC-2026-0001 CertificateIssued"]
+
+
+def test_a_list_that_is_open_to_be_put_right_and_whose_day_is_moved_is_that_of_the_new_day() -> None:
+    desk = kept()
+    moved = day(days_later=7)
+    desk.hear(reopening(), rescheduled(moved, at=LATER + HOUR), cancelled(moved, at=LATER + 2 * HOUR))
+
+    desk.pass_to(CLOSES + 8 * DAY_LONG)
+
+    found = desk.mind[MeetingList].get(SESSION, "day-1")
+    assert found is not None and found.is_open
