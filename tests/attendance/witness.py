@@ -283,7 +283,15 @@ def _certified(witness: Witness, mind: Mind, session_id: str, records: dict[Key,
             yield f"{one.number} is superseded by {one.superseded_by}, which does not say so"
     session = witness.sessions[session_id]
     shut = {one.meeting_id for one in mind[MeetingList] if one.session_id == session_id and not one.is_open}
-    if isinstance(session, SessionCancelled) or not {one.meeting_id for one in session.meetings} <= shut:
+    lists = [one for one in mind[MeetingList] if one.session_id == session_id]
+    is_put_right = any(
+        one.is_open and one.decided_by is not None for one in lists
+    )  # Also of a day that was dropped since.
+    if (
+        isinstance(session, SessionCancelled)
+        or is_put_right
+        or not {one.meeting_id for one in session.meetings} <= shut
+    ):
         return
     minutes: dict[str, int] = defaultdict(int)
     for key, record in records.items():
