@@ -201,11 +201,6 @@ class MeetingList(FactRow):
     note: str | None
     decided_at: dt.datetime
 
-    @property
-    def is_put_right(self) -> bool:
-        """Whether somebody has opened it again, and it has not closed since. Its day took place, whatever is said of the session meanwhile."""
-        return self.is_open and self.decided_by is not None and self.awaited_at is not None
-
 
 def person_of(heard: Heard[PersonRegistered]) -> Person:
     return Person(*meta(heard), heard.body.person_id, heard.body.given_name, heard.body.family_name, False)
