@@ -1018,3 +1018,35 @@ def test_a_list_that_is_open_to_be_put_right_and_whose_day_is_moved_is_that_of_t
 
     found = desk.mind[MeetingList].get(SESSION, "day-1")
     assert found is not None and found.is_open
+
+
+def test_a_code_of_a_day_whose_list_is_open_to_be_put_right_and_that_is_dropped_meanwhile_counts_at_once() -> None:
+    """By the hours that the day had; kept until the list closes, nobody would see it on the list that is put right."""
+    desk = kept()
+    desk.hear(reopening(), rescheduled(day("day-2", days_later=7), at=LATER + HOUR))
+
+    desk.hear(scan("jan", made=STARTS + HOUR, at=LATER + 2 * HOUR))
+
+    assert (desk.record("jan").state, desk.record("jan").minutes) == (Presence.LATE, 300)
+
+
+def test_a_list_that_is_open_to_be_put_right_closes_at_its_hour_also_if_its_day_is_moved_by_mistake_and_back() -> None:
+    desk = kept()
+    desk.hear(reopening(), rescheduled(day(days_later=7), at=LATER + MINUTE), rescheduled(at=LATER + 2 * MINUTE))
+
+    assert desk.due() == LATER + RULES.close_after
+
+
+def test_a_list_whose_day_was_moved_while_it_was_put_right_and_dropped_then_holds_up_no_certificate() -> None:
+    """The new day did not take place, as if the list had been opened by the move alone."""
+    second = day("day-2", days_later=1, until=17)
+    desk = Desk()
+    desk.hear(scheduled(day(), second), enrolled("anna"), scan("anna"))
+    desk.hear(scan("anna", "day-2", made=STARTS + DAY_LONG, at=STARTS + DAY_LONG))
+    desk.pass_to(LATER + DAY_LONG)
+    at = LATER + DAY_LONG
+    moved = day(days_later=7)
+    desk.hear(reopening(at=at), rescheduled(moved, second, at=at + HOUR), rescheduled(second, at=at + 2 * HOUR))
+
+    assert desk.due() is None
+    assert desk.certificates[-2:] == ["RC-2026-0002 CertificateIssued", "RC-2026-0001 CertificateSuperseded"]

@@ -563,6 +563,18 @@ async def test_a_day_that_is_called_otherwise_while_its_list_is_put_right_stays_
     assert told(await books.report()) == naive(desk, By.TOWN)
 
 
+async def test_a_day_that_is_moved_while_its_list_is_put_right_and_dropped_then_is_in_no_report(books: Books) -> None:
+    desk = Desk()
+    desk.hear(scheduled(trainers=("t",)), enrolled("anna"), scan("anna"))
+    desk.pass_to(LATER)
+    desk.hear(reopening(at=LATER), rescheduled(day(days_later=7), trainers=("t",), at=LATER + MINUTE))
+    desk.hear(rescheduled(day("d-1", days_later=8), trainers=("t",), at=LATER + 2 * MINUTE))
+    await books.hold(desk)
+
+    assert (await books.report()).total.minutes == 0
+    assert await books.trainers(now=LATER + 3 * MINUTE) == []
+
+
 async def test_whoever_was_absent_from_a_day_that_is_called_otherwise_was_so_on_that_day(books: Books) -> None:
     """The service was down and the list is decided two days later; that is no day on which anybody was missed."""
     desk = Desk()
