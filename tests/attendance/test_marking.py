@@ -1037,14 +1037,31 @@ def test_a_list_that_is_open_to_be_put_right_closes_at_its_hour_also_if_its_day_
     assert desk.due() == LATER + RULES.close_after
 
 
-def test_a_list_whose_day_was_moved_while_it_was_put_right_and_dropped_then_holds_up_no_certificate() -> None:
-    """The new day did not take place, as if the list had been opened by the move alone."""
-    second = day("day-2", days_later=1, until=17)
+def of_two_days(second: dict[str, Any]) -> Desk:
+    """Both lists have closed: Anna was there on both days."""
     desk = Desk()
     desk.hear(scheduled(day(), second), enrolled("anna"), scan("anna"))
     desk.hear(scan("anna", "day-2", made=STARTS + DAY_LONG, at=STARTS + DAY_LONG))
     desk.pass_to(LATER + DAY_LONG)
-    at = LATER + DAY_LONG
+    return desk
+
+
+def test_while_the_list_of_a_day_is_put_right_that_was_dropped_since_no_certificate_is_decided() -> None:
+    """By the lists that are closed she was there for half of the time that her certificate says."""
+    second, at = day("day-2", days_later=1), LATER + DAY_LONG
+    desk = of_two_days(second)
+
+    desk.hear(reopening(at=at), rescheduled(second, at=at + HOUR))
+
+    assert desk.certificates == ["RC-2026-0001 CertificateIssued"]
+    desk.pass_to(at + RULES.close_after)
+    assert desk.certificates == ["RC-2026-0001 CertificateIssued"]
+
+
+def test_a_list_whose_day_was_moved_while_it_was_put_right_and_dropped_then_holds_up_no_certificate() -> None:
+    """The new day did not take place, as if the list had been opened by the move alone."""
+    second, at = day("day-2", days_later=1, until=17), LATER + DAY_LONG
+    desk = of_two_days(second)
     moved = day(days_later=7)
     desk.hear(reopening(at=at), rescheduled(moved, second, at=at + HOUR), rescheduled(second, at=at + 2 * HOUR))
 
