@@ -240,7 +240,11 @@ async def elsewhere(connection: AsyncConnection, asked: Asked) -> tuple[tuple[st
 def took_place(gone: sa.FromClause, asked: Asked) -> sa.ColumnElement[bool]:
     """Whether a meeting that was dropped took place: its list had closed, also if it is open to be put right (`lists.is_put_right`)."""
     same = (LIST_TABLE.c.session_id == gone.c.session_id, LIST_TABLE.c.meeting_id == gone.c.meeting_id)
-    is_put_right = [LIST_TABLE.c.is_open, LIST_TABLE.c.decided_by.is_not(None), LIST_TABLE.c.awaited_at >= gone.c.starts_at]
+    is_put_right = [
+        LIST_TABLE.c.is_open,
+        LIST_TABLE.c.decided_by.is_not(None),
+        LIST_TABLE.c.awaited_at >= gone.c.starts_at,
+    ]
     is_put_right += [LIST_TABLE.c.decided_at <= AS_OF] if asked.as_of else []
     return sa.exists().where(*same, sa.or_(_was_closed(asked), sa.and_(*is_put_right)))
 

@@ -214,8 +214,8 @@ MUTATIONS = (
     Mutation(
         "a day that was moved while its list was put right, and dropped then, is in no report",
         "services/attendance/counting.py",
-        "LIST_TABLE.c.awaited_at >= gone.c.starts_at]",
-        "LIST_TABLE.c.awaited_at.is_not(None)]",
+        "LIST_TABLE.c.awaited_at >= gone.c.starts_at",
+        "LIST_TABLE.c.awaited_at.is_not(None)",
         (
             "tests/attendance/test_reporting.py::test_a_day_that_is_moved_while_its_list_is_put_right_and_dropped_then_is_in_no_report",
         ),
