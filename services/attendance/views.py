@@ -200,7 +200,7 @@ async def days_gone(connection: AsyncConnection, sessions: Mapping[str, Session]
         session_id: [
             meeting
             for meeting_id, meeting in named.items()
-            if (row := gone.get((session_id, meeting_id))) and (not row.is_open or is_put_right(row, meeting))
+            if (its := gone.get((session_id, meeting_id))) and (not its.is_open or is_put_right(its, meeting))
         ]
         for session_id, named in found.items()
     }
