@@ -11,7 +11,7 @@ import datetime as dt
 from collections import defaultdict
 
 from services.attendance.certificates import ISSUED_IN, Certificate, CertificateRules, Series, Topic, issued_on
-from services.attendance.lists import closed_list, meeting_once, session_at
+from services.attendance.lists import closed_list, is_put_right, meeting_once, session_at
 from services.attendance.outcomes import is_ours
 from services.attendance.state import WALK_IN, MeetingList, Record, Session
 from shared.contracts.attendance import Role
@@ -46,7 +46,7 @@ def decide_certificates(
     `at`: when a list has closed by itself. What is said of the session after that takes nothing, also if it is heard before the closing is
     decided: as if nobody had been late."""
     session = working[Session].get(session_id)
-    if session is None or not all_closed(working, session):
+    if session is None or not all_closed(working, session) or _is_put_right(working, session):
         return []
     then = session_at(working, session, at) if at is not None else session
     if not (session.state.takes_place or then.state.takes_place):
@@ -98,6 +98,12 @@ def all_closed(working: Working, session: Session) -> bool:
     """Whether every list is closed, at least one of them by us: of a session that others have kept they certify, too."""
     closed = [closed_list(working, session.session_id, meeting.meeting_id) for meeting in session.meetings]
     return None not in closed and any(is_ours(working, one) for one in closed if one is not None)
+
+
+def _is_put_right(working: Working, session: Session) -> bool:
+    """Whether a list is open to be put right of a day that was dropped, or is called otherwise, meanwhile."""
+    lists = working[MeetingList].where("session_id", session.session_id)
+    return any(is_put_right(one, meeting_once(working, session, one.meeting_id)) for one in lists if one.is_open)
 
 
 class _Desk:

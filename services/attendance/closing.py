@@ -20,7 +20,7 @@ from typing import Any, assert_never
 
 from services.attendance.history import PlaceSaid, places_at
 from services.attendance.humans import counted_elsewhere, of_humans, trainers_of
-from services.attendance.lists import ListRules, awaited_at, closed_list, meeting_once, records_of
+from services.attendance.lists import ListRules, awaited_at, closed_list, is_put_right, meeting_once, records_of
 from services.attendance.minutes import Span, as_it_was
 from services.attendance.outcomes import is_ours
 from services.attendance.scanning import came, is_of_another_day, role_of
@@ -44,15 +44,19 @@ from shared.state.working import Working
 def closes_now(working: Working, session_id: str, meeting_id: str, rules: ListRules, *, at: dt.datetime) -> bool:
     """Whether there is a list to close: of a meeting that takes place and has begun, is no history, and whose list is open.
 
-    A session that was cancelled, or a meeting that was dropped, only after the list was to close took place.
+    A session that was cancelled, or a meeting that was dropped, only after the list was to close took place; so did one whose list is open
+    to be put right.
     """
     session = working[Session].get(session_id)
     meeting = session.meeting(meeting_id) if session else None
-    if session is None or (session.heard_at <= at and (meeting is None or not session.state.takes_place)):
+    row = working[MeetingList].get(session_id, meeting_id)
+    if session is None:
+        return False
+    takes_place = meeting is not None and session.state.takes_place
+    if not takes_place and session.heard_at <= at and not is_put_right(row, meeting_once(working, session, meeting_id)):
         return False
     if meeting is not None and (meeting.starts_at > at or rules.is_history(meeting)):
         return False
-    row = working[MeetingList].get(session_id, meeting_id)
     return row is None or (row.is_open and is_ours(working, row))
 
 

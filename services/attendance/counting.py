@@ -209,7 +209,7 @@ async def elsewhere(connection: AsyncConnection, asked: Asked) -> tuple[tuple[st
     starts = starts.where(meeting.c.session_id.in_(said_again), meeting.c.ends_at >= asked.live_since)
     starts = starts.where(~is_closed(meeting, asked))
     gone = dropped(asked)
-    lost = sa.select(gone.c.session_id, gone.c.meeting_id).where(~is_closed(gone, asked))
+    lost = sa.select(gone.c.session_id, gone.c.meeting_id).where(~took_place(gone, asked))
     moment = moment_of(asked)
     still_open = [tuple(one) for one in await connection.execute(starts, moment)]
     still_open = [
@@ -235,6 +235,18 @@ async def elsewhere(connection: AsyncConnection, asked: Asked) -> tuple[tuple[st
     about = dict(zip(names, map(list, zip(*still_open, strict=True)), strict=True))
     about["sessions"] = sorted({session_id for session_id, *_ in still_open})
     return tuple(tuple(one) for one in await connection.execute(found, about | moment))
+
+
+def took_place(gone: sa.FromClause, asked: Asked) -> sa.ColumnElement[bool]:
+    """Whether a meeting that was dropped took place: its list had closed, also if it is open to be put right (`lists.is_put_right`)."""
+    same = (LIST_TABLE.c.session_id == gone.c.session_id, LIST_TABLE.c.meeting_id == gone.c.meeting_id)
+    is_put_right = [
+        LIST_TABLE.c.is_open,
+        LIST_TABLE.c.decided_by.is_not(None),
+        LIST_TABLE.c.awaited_at >= gone.c.starts_at,
+    ]
+    is_put_right += [LIST_TABLE.c.decided_at <= AS_OF] if asked.as_of else []
+    return sa.exists().where(*same, sa.or_(_was_closed(asked), sa.and_(*is_put_right)))
 
 
 def is_closed(meeting: sa.FromClause, asked: Asked) -> sa.ColumnElement[bool]:

@@ -238,6 +238,9 @@ def _close(
     join(working, records_of(working, session_id, meeting_id), cause)
     for fact in decide_closing(working, session_id, meeting_id, rules_of(working), at=at):
         working.say(_answering(working, fact, cause) if cause else fact, cause=cause)
+    session = working[Session].get(session_id)
+    if session is not None and session.meeting(meeting_id) is None:
+        _count_all(working, session_id, cause)  # Hours that it has count on no other list (`counted_elsewhere`).
 
 
 def _answering(working: Working, fact: Fact, close: Heard[CloseList]) -> Fact:

@@ -167,14 +167,19 @@ def closes_by_itself(
     does not take place.
 
     What was said after the moment at which it closes does not move that moment, also if it is heard before it is decided:
-    unless the meeting is to begin after it, for such a list would be open again. One that was dropped then took place.
+    unless the meeting is to begin after it, for such a list would be open again. One that was dropped then took place; so did one that is
+    dropped, or cancelled, while its list is open to be put right.
     """
     at: dt.datetime | None = None
+    last: Meeting | None = None
     for one in said:
         meeting = one.meeting(meeting_id)
+        last = meeting or last
         if at is not None and one.heard_at > at and (meeting is None or meeting.starts_at <= at):
             continue
         takes_place = meeting is not None and one.state.takes_place and not rules.is_history(meeting)
+        if at is not None and not takes_place and is_put_right(found, last):
+            continue
         at = max(rules.closes_at(meeting), open_until(found, rules)) if meeting and takes_place else None
     return at
 
@@ -243,6 +248,22 @@ def closed_list(working: Working, session_id: str, meeting_id: str) -> MeetingLi
     """The meeting's list if it has closed. One that was opened again is open."""
     found = working[MeetingList].get(session_id, meeting_id)
     return None if found is None or found.is_open else found
+
+
+def is_put_right(found: MeetingList | None, meeting: Meeting | None) -> bool:
+    """Whether a list had closed, and somebody has opened it to be put right: its day took place, whatever is said of it meanwhile. By the
+    last word that had the meeting: once that begins after the first closing, the list is that of the new day."""
+    if found is None or not found.is_open or found.decided_by is None or found.awaited_at is None:
+        return False
+    return meeting is None or meeting.starts_at <= found.awaited_at
+
+
+def took_place(working: Working, session: Session, meeting_id: str) -> bool:
+    """Whether a day that the session has no more took place: its list has closed, also if it is open to be put right."""
+    found = working[MeetingList].get(session.session_id, meeting_id)
+    if found is None or not found.is_open:
+        return found is not None
+    return is_put_right(found, meeting_once(working, session, meeting_id))
 
 
 def awaited_at(closed: MeetingList) -> dt.datetime:

@@ -19,7 +19,7 @@ from services.attendance.humans import (
     trained,
     trains,
 )
-from services.attendance.lists import ListRules, closed_list, meeting_once, seen_at
+from services.attendance.lists import ListRules, closed_list, meeting_once, seen_at, took_place
 from services.attendance.minutes import minutes_of, whole_of
 from services.attendance.outcomes import Refused, Unchanged, Wait, is_ours
 from services.attendance.scanning import came, is_of_another_day, role_of
@@ -50,7 +50,7 @@ def decide_mark(
         return Wait("session", heard.appended_at + rules.held_for)
     meeting = session.meeting(body.meeting_id)
     closed = closed_list(working, body.session_id, body.meeting_id)
-    if meeting is None and closed is None:
+    if meeting is None and not took_place(working, session, body.meeting_id):
         if final:
             return Refused(Reason.UNKNOWN_MEETING, f"the session {body.session_id} has no meeting {body.meeting_id}")
         return Wait("meeting", max(session.ends_at + rules.close_after, heard.appended_at))

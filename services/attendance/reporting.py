@@ -31,12 +31,12 @@ from services.attendance.counting import (
     dropped,
     elsewhere,
     humans,
-    is_closed,
     is_here,
     key_of,
     meetings,
     moment_of,
     qualified,
+    took_place,
     values,
 )
 from services.attendance.counting import as_of as stood
@@ -422,7 +422,7 @@ def _that_took_place(asked: Asked) -> sa.Subquery:
     """Every meeting that is planned, and those that were dropped, or called otherwise, after their lists had closed."""
     meeting, gone = meetings(asked), dropped(asked)
     planned = sa.select(*meeting.c, sa.false().label("is_gone"))
-    return sa.union_all(planned, sa.select(*gone.c, sa.true()).where(is_closed(gone, asked))).subquery()
+    return sa.union_all(planned, sa.select(*gone.c, sa.true()).where(took_place(gone, asked))).subquery()
 
 
 async def _said_of(connection: AsyncConnection, sessions: set[str], asked: Asked) -> dict[str, list[Session]]:

@@ -10,7 +10,7 @@ import datetime as dt
 from collections.abc import Sequence
 
 from services.attendance.humans import counted_elsewhere, is_anothers, of_survivor, place_of, there_since, trained
-from services.attendance.lists import ListRules, closed_list, meeting_once
+from services.attendance.lists import ListRules, closed_list, meeting_once, took_place
 from services.attendance.minutes import Span, by_code
 from services.attendance.outcomes import Refused, Unchanged, Wait, is_ours
 from services.attendance.rulebook import ScanRule
@@ -113,7 +113,7 @@ def decide_scan(
         if final:
             return Refused(Reason.UNKNOWN_MEETING, f"the session {body.session_id} was never announced")
         return Wait("session", heard.appended_at + rules.held_for)
-    if meeting is None and closed is None:
+    if meeting is None and not took_place(working, session, body.meeting_id):
         if final:
             return Refused(Reason.UNKNOWN_MEETING, f"the session {body.session_id} has no meeting {body.meeting_id}")
         return Wait("meeting", max(session.ends_at + rules.close_after, heard.appended_at))

@@ -17,7 +17,7 @@ from services.attendance.documents.sheets import (
     Programme,
     Training,
 )
-from services.attendance.lists import ListRules, in_order, last_known, who_trained
+from services.attendance.lists import ListRules, in_order, who_trained
 from services.attendance.scanning import was_there
 from services.attendance.state import Place, Record, Session, SessionSaid
 from services.attendance.store import CERTIFICATE, PERSON, PLACE, RECORD, SESSION_SAID, TOPIC
@@ -29,6 +29,7 @@ from services.attendance.views import (
     awaited,
     by_human,
     closed_rows,
+    days_gone,
     ids_of,
     survivors,
     town_names,
@@ -198,10 +199,9 @@ async def papers(connection: AsyncConnection, rules: ListRules, session: Session
     records = rows_as(Record, await connection.execute(sa.select(RECORD).where(of_them)))
     closed = {meeting_id for _, meeting_id in await closed_rows(connection, {session_id})}
     known = {one.meeting_id: one for one in session.meetings}
-    if gone := {one.meeting_id for one in records if one.meeting_id in closed} - known.keys():
-        said = rows_as(SessionSaid, await connection.execute(_WORDS, {"session_id": session_id}))
-        named = last_known(said, session.source)
-        known |= {meeting_id: named[meeting_id] for meeting_id in gone & named.keys()}
+    if {one.meeting_id for one in records} - known.keys():
+        gone = await days_gone(connection, {session_id: session})
+        known |= {one.meeting_id: one for one in gone.get(session_id, ())}
     came: dict[str, Attended] = {}
     for one in sorted(records, key=lambda one: (one.minutes or 0, one.person_id)):
         meeting = known.get(one.meeting_id)

@@ -452,7 +452,7 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
 
 def _spoken_of_since(working: Working, inputs: Inputs, touched: set[str]) -> set[str]:
     """Sessions of which something was said since somebody was seen there, or since a code may have been read: of few, and then late. Only where
-    nothing was is who trains now who trained then (`humans.trained`)."""
+    nothing was is who trains now who trained then (`humans.trained`). Or whose meeting they have no more: which hours it had."""
     rules = rules_of(working)
     asked = [one for one in inputs if isinstance(one, Heard)]
     found = set[str]()
@@ -463,7 +463,7 @@ def _spoken_of_since(working: Working, inputs: Inputs, touched: set[str]) -> set
             found.add(one.body.session_id)  # Who that was is said at any time after they were seen.
         session = working[Session].get(one.body.session_id)
         meeting = session.meeting(one.body.meeting_id) if session else None
-        if session and meeting and session.heard_at > min(seen_at(one), rules.scans_since(meeting)):
+        if session and (meeting is None or session.heard_at > min(seen_at(one), rules.scans_since(meeting))):
             found.add(session.session_id)
     return found
 

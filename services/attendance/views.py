@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.attendance import answers
 from services.attendance.answers import Seen
 from services.attendance.history import PlaceSaid, stood_at
-from services.attendance.lists import ListRules, awaited_at, last_known
+from services.attendance.lists import ListRules, awaited_at, is_put_right, last_known
 from services.attendance.scanning import is_of_another_day
 from services.attendance.state import MeetingList, Record, Session, SessionSaid
 from services.attendance.store import (
@@ -157,6 +157,9 @@ async def session_row(connection: AsyncConnection, session_id: str) -> Session |
 _SESSIONS = sa.select(SESSION).where(any_of(SESSION.c.session_id, "sessions"))
 _SESSIONS_SAID = sa.select(SESSION_SAID).where(any_of(SESSION_SAID.c.session_id, "sessions"))
 _CLOSED = sa.select(LIST_TABLE).where(any_of(LIST_TABLE.c.session_id, "sessions"), IS_CLOSED)
+_ONCE_CLOSED = sa.select(LIST_TABLE).where(
+    any_of(LIST_TABLE.c.session_id, "sessions"), sa.or_(IS_CLOSED, LIST_TABLE.c.awaited_at.is_not(None))
+)
 
 
 async def session_rows(connection: AsyncConnection, session_ids: set[str]) -> dict[str, Session]:
@@ -176,9 +179,16 @@ async def closed_rows(connection: AsyncConnection, session_ids: set[str]) -> dic
 
 
 async def days_gone(connection: AsyncConnection, sessions: Mapping[str, Session]) -> dict[str, list[Meeting]]:
-    """Of each of these sessions the days that took place, for their lists have closed, and that it has no more."""
-    closed = await closed_rows(connection, set(sessions))
-    gone = {(session_id, one) for session_id, one in closed if sessions[session_id].meeting(one) is None}
+    """Of each of these sessions the days that took place, for their lists have closed, also if one is open to be put right, and that it has
+    no more."""
+    if not sessions:
+        return {}
+    lists = rows_as(MeetingList, await connection.execute(_ONCE_CLOSED, {"sessions": sorted(sessions)}))
+    gone = {
+        (one.session_id, one.meeting_id): one
+        for one in lists
+        if sessions[one.session_id].meeting(one.meeting_id) is None
+    }
     if not gone:
         return {}
     of_these = {"sessions": sorted({session_id for session_id, _ in gone})}
@@ -187,7 +197,11 @@ async def days_gone(connection: AsyncConnection, sessions: Mapping[str, Session]
         said[row.session_id].append(row)
     found = {session_id: last_known(each, sessions[session_id].source) for session_id, each in said.items()}
     return {
-        session_id: [meeting for meeting_id, meeting in named.items() if (session_id, meeting_id) in gone]
+        session_id: [
+            meeting
+            for meeting_id, meeting in named.items()
+            if (its := gone.get((session_id, meeting_id))) and (not its.is_open or is_put_right(its, meeting))
+        ]
         for session_id, named in found.items()
     }
 

@@ -27,13 +27,14 @@ from tests.attendance.building import (
     enrolled,
     heard,
     mark,
+    reopening,
     rescheduled,
     scheduled,
     withdrawn,
 )
 from tests.attendance.door import Door, opened
 
-HOUR, DAY_LONG = dt.timedelta(hours=1), dt.timedelta(days=1)
+MINUTE, HOUR, DAY_LONG = dt.timedelta(minutes=1), dt.timedelta(hours=1), dt.timedelta(days=1)
 YEAR = 366 * DAY_LONG
 PRIVATE, PUBLIC = new_key()
 SIGNER = Signer("k-1", PRIVATE, LATER + YEAR, LATER + 3 * YEAR)
@@ -238,6 +239,24 @@ async def test_a_ticket_that_a_device_has_kept_is_of_the_day_on_which_it_was_rea
     door.clock[0] = LATER + 8 * DAY_LONG
 
     (found,) = await answers(door, by_ticket(ticket("anna"), id="2", made=DURING + DAY_LONG))
+
+    assert (found["outcome"], found["meeting_id"], found["record"]["minutes"]) == ("accepted", "day-2", 360)
+
+
+@pytest.mark.parametrize("named", [{}, {"session_id": SESSION, "meeting_id": "day-2"}], ids=["no day", "the day"])
+async def test_a_ticket_of_a_day_whose_list_is_put_right_and_that_is_dropped_meanwhile_is_of_that_day(
+    door: Door, named: dict[str, str]
+) -> None:
+    second = day("day-2", days_later=1)
+    await door.runtime.decider.act([scheduled(day(), second), enrolled("anna"), enrolled("jan")])
+    await with_key(door)
+    door.clock[0] = LATER + DAY_LONG
+    await door.runtime.decider.act([close("day-2", at=door.clock[0])])
+    await door.runtime.decider.act([reopening("day-2", at=door.clock[0] + MINUTE)])
+    await door.runtime.decider.act([rescheduled(day(), at=door.clock[0] + 2 * MINUTE)])
+    door.clock[0] += HOUR
+
+    (found,) = await answers(door, by_ticket(ticket("anna"), id="2", made=DURING + DAY_LONG, **named))
 
     assert (found["outcome"], found["meeting_id"], found["record"]["minutes"]) == ("accepted", "day-2", 360)
 

@@ -32,6 +32,7 @@ from tests.attendance.building import (
     day,
     enrolled,
     heard,
+    reopening,
     rescheduled,
     scan,
     scheduled,
@@ -39,7 +40,8 @@ from tests.attendance.building import (
 from tests.mind import knowing_all
 
 OUTSIDE, PLANNER = "urn:example:outside", "urn:example:planner"
-HOUR, DAY_LONG, MONTH = dt.timedelta(hours=1), dt.timedelta(days=1), dt.timedelta(days=31)
+MINUTE, HOUR = dt.timedelta(minutes=1), dt.timedelta(hours=1)
+DAY_LONG, MONTH = dt.timedelta(days=1), dt.timedelta(days=31)
 
 
 # --- closing -------------------------------------------------------------------------------
@@ -115,13 +117,19 @@ MORNING = day(until=12)
 AFTERNOON = day("day-2", until=16) | {"starts_local": DAY.replace(tzinfo=None, hour=13)}
 
 
-def put_together() -> Desk:
-    """Morning and afternoon of one day had two lists, closed; then the planner says that it was one meeting, from 9 to 16."""
+def closed_twice() -> Desk:
+    """Morning and afternoon of one day had two lists, and they have closed."""
     desk = Desk()
     desk.hear(scheduled(MORNING, AFTERNOON), *map(enrolled, ("anna", "jan", "ewa")))
     one_oclock = STARTS + 4 * HOUR
     desk.hear(scan("anna"), scan("jan"), scan("anna", "day-2", at=one_oclock), scan("ewa", "day-2", at=one_oclock))
     desk.pass_to(LATER)
+    return desk
+
+
+def put_together() -> Desk:
+    """Then the planner says that it was one meeting, from 9 to 16."""
+    desk = closed_twice()
     assert minutes(desk) == {"anna": (180, 180), "jan": (180, 0), "ewa": (0, 180)}
     desk.hear(rescheduled(day(until=16), at=LATER))
     return desk
@@ -141,6 +149,15 @@ def test_of_two_closed_days_that_are_put_together_each_hour_counts_once() -> Non
         "RC-2026-0002 CertificateIssued",
         "RC-2026-0001 CertificateSuperseded",
     ]
+
+
+def test_hours_of_a_list_that_is_open_to_be_put_right_count_once_again_when_it_closes() -> None:
+    desk = closed_twice()
+    desk.hear(reopening("day-2"), rescheduled(day(until=16), at=LATER + MINUTE))
+
+    desk.pass_to(LATER + RULES.close_after)
+
+    assert minutes(desk) == {"anna": (240, 180), "jan": (240, 0), "ewa": (0, 180)}
 
 
 def test_days_that_are_taken_apart_again_count_as_before() -> None:

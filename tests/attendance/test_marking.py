@@ -972,3 +972,98 @@ def test_a_mark_is_kept_as_a_row_that_says_all_of_it() -> None:
 
     record: Record = desk.record("anna")
     assert (record.device_id, record.note, record.tag, record.meeting_starts_at) == ("phone-1", "train", "1", STARTS)
+
+
+# --- open to be put right, and something is said of the day ----------------------------------
+
+
+@pytest.mark.parametrize(
+    "said",
+    [rescheduled(day("d-1"), at=LATER + HOUR), rescheduled(day("day-2", days_later=7), at=LATER + HOUR)],
+    ids=["called otherwise", "dropped"],
+)
+def test_a_day_whose_list_is_open_to_be_put_right_took_place_whatever_is_said_of_it_meanwhile(said: Any) -> None:
+    """Taken for one that did not, everybody's certificate was revoked."""
+    desk = kept()
+    desk.hear(reopening())
+
+    desk.hear(said, mark("jan", "late", arrived_at=STARTS + 30 * MINUTE, at=LATER + 2 * HOUR, by="office"))
+
+    assert desk.record("jan").state is Presence.LATE
+    desk.pass_to(LATER + RULES.close_after)
+    found = desk.mind[MeetingList].get(SESSION, "day-1")
+    assert found is not None and (found.is_open, found.present, found.absent) == (False, 2, 0)
+    assert desk.certificates[0] == "RC-2026-0001 CertificateIssued" and not any(
+        "Superseded" in one for one in desk.certificates
+    )
+
+
+def test_a_list_that_is_open_to_be_put_right_closes_also_if_the_session_is_cancelled_meanwhile() -> None:
+    desk = kept()
+    desk.hear(reopening(), cancelled(at=LATER + HOUR))
+
+    desk.pass_to(LATER + RULES.close_after)
+
+    found = desk.mind[MeetingList].get(SESSION, "day-1")
+    assert found is not None and (found.is_open, found.present, found.absent) == (False, 1, 1)
+    assert desk.certificates == ["RC-2026-0001 CertificateIssued"]
+
+
+def test_a_list_that_is_open_to_be_put_right_and_whose_day_is_moved_is_that_of_the_new_day() -> None:
+    desk = kept()
+    moved = day(days_later=7)
+    desk.hear(reopening(), rescheduled(moved, at=LATER + HOUR), cancelled(moved, at=LATER + 2 * HOUR))
+
+    desk.pass_to(CLOSES + 8 * DAY_LONG)
+
+    found = desk.mind[MeetingList].get(SESSION, "day-1")
+    assert found is not None and found.is_open
+
+
+def test_a_code_of_a_day_whose_list_is_open_to_be_put_right_and_that_is_dropped_meanwhile_counts_at_once() -> None:
+    """By the hours that the day had; kept until the list closes, nobody would see it on the list that is put right."""
+    desk = kept()
+    desk.hear(reopening(), rescheduled(day("day-2", days_later=7), at=LATER + HOUR))
+
+    desk.hear(scan("jan", made=STARTS + HOUR, at=LATER + 2 * HOUR))
+
+    assert (desk.record("jan").state, desk.record("jan").minutes) == (Presence.LATE, 300)
+
+
+def test_a_list_that_is_open_to_be_put_right_closes_at_its_hour_also_if_its_day_is_moved_by_mistake_and_back() -> None:
+    desk = kept()
+    desk.hear(reopening(), rescheduled(day(days_later=7), at=LATER + MINUTE), rescheduled(at=LATER + 2 * MINUTE))
+
+    assert desk.due() == LATER + RULES.close_after
+
+
+def of_two_days(second: dict[str, Any]) -> Desk:
+    """Both lists have closed: Anna was there on both days."""
+    desk = Desk()
+    desk.hear(scheduled(day(), second), enrolled("anna"), scan("anna"))
+    desk.hear(scan("anna", "day-2", made=STARTS + DAY_LONG, at=STARTS + DAY_LONG))
+    desk.pass_to(LATER + DAY_LONG)
+    return desk
+
+
+def test_while_the_list_of_a_day_is_put_right_that_was_dropped_since_no_certificate_is_decided() -> None:
+    """By the lists that are closed she was there for half of the time that her certificate says."""
+    second, at = day("day-2", days_later=1), LATER + DAY_LONG
+    desk = of_two_days(second)
+
+    desk.hear(reopening(at=at), rescheduled(second, at=at + HOUR))
+
+    assert desk.certificates == ["RC-2026-0001 CertificateIssued"]
+    desk.pass_to(at + RULES.close_after)
+    assert desk.certificates == ["RC-2026-0001 CertificateIssued"]
+
+
+def test_a_list_whose_day_was_moved_while_it_was_put_right_and_dropped_then_holds_up_no_certificate() -> None:
+    """The new day did not take place, as if the list had been opened by the move alone."""
+    second, at = day("day-2", days_later=1, until=17), LATER + DAY_LONG
+    desk = of_two_days(second)
+    moved = day(days_later=7)
+    desk.hear(reopening(at=at), rescheduled(moved, second, at=at + HOUR), rescheduled(second, at=at + 2 * HOUR))
+
+    assert desk.due() is None
+    assert desk.certificates[-2:] == ["RC-2026-0002 CertificateIssued", "RC-2026-0001 CertificateSuperseded"]

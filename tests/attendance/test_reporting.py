@@ -53,6 +53,7 @@ from tests.attendance.building import (
     enrolled,
     heard,
     mark,
+    reopening,
     rescheduled,
     scan,
     scheduled,
@@ -127,10 +128,10 @@ def is_of_another_day(desk: Desk, record: Record) -> bool:
 
 
 def was_dropped(desk: Desk, record: Record) -> bool:
-    """Whether we have recorded it at a meeting that its session has no more, and that no closed list speaks of."""
+    """Whether we have recorded it at a meeting that its session has no more, and whose list never closed."""
     session, found = desk.mind[Session].get(record.session_id), desk.mind[MeetingList].get(*Record.key_of(record)[:2])
     has_none = session is not None and session.meeting(record.meeting_id) is None
-    return has_none and record.source == OURS and (found is None or found.is_open)
+    return has_none and record.source == OURS and (found is None or (found.is_open and found.decided_by is None))
 
 
 def naive(desk: Desk, by: By) -> dict[str | None, dict[str, int]]:
@@ -544,6 +545,34 @@ async def test_a_trainer_has_held_a_day_that_was_called_otherwise_once_its_list_
     held = [(one.trainer_id, one.meetings, one.minutes) for one in await books.trainers(now=LATER + 2 * MINUTE)]
     assert held == [("t", 1, 360)]
     assert (await books.report()).total.minutes == 360
+
+
+async def test_a_day_that_is_called_otherwise_while_its_list_is_put_right_stays_in_reports(books: Books) -> None:
+    """As of the moments before that, and of after the list has closed anew, it is there anyhow."""
+    desk = Desk()
+    desk.hear(scheduled(trainers=("t",)), enrolled("anna"), scan("anna"))
+    desk.pass_to(LATER)
+    desk.hear(reopening(at=LATER), rescheduled(day("d-1"), trainers=("t",), at=LATER + MINUTE))
+    await books.hold(desk)
+
+    for as_of in (None, LATER, LATER + 2 * MINUTE):
+        report = await books.report(asked=Asked(as_of=as_of))
+        assert (report.total.minutes, report.total.counts[Figure.PRESENT]) == (360, 1), as_of
+    held = [(one.trainer_id, one.meetings, one.minutes) for one in await books.trainers(now=LATER + 2 * MINUTE)]
+    assert held == [("t", 1, 360)]
+    assert told(await books.report()) == naive(desk, By.TOWN)
+
+
+async def test_a_day_that_is_moved_while_its_list_is_put_right_and_dropped_then_is_in_no_report(books: Books) -> None:
+    desk = Desk()
+    desk.hear(scheduled(trainers=("t",)), enrolled("anna"), scan("anna"))
+    desk.pass_to(LATER)
+    desk.hear(reopening(at=LATER), rescheduled(day(days_later=7), trainers=("t",), at=LATER + MINUTE))
+    desk.hear(rescheduled(day("d-1", days_later=8), trainers=("t",), at=LATER + 2 * MINUTE))
+    await books.hold(desk)
+
+    assert (await books.report()).total.minutes == 0
+    assert await books.trainers(now=LATER + 3 * MINUTE) == []
 
 
 async def test_whoever_was_absent_from_a_day_that_is_called_otherwise_was_so_on_that_day(books: Books) -> None:

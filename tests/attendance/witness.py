@@ -21,7 +21,7 @@ from shared.contracts.attendance import (
     AttendanceState,
     ParticipantNotAwaited,
 )
-from shared.contracts.certificates import CertificateIssued
+from shared.contracts.certificates import CertificateIssued, CertificateState
 from shared.contracts.checkin import CheckInScanned
 from shared.contracts.enrolment import ParticipantEnrolled
 from shared.contracts.marks import MarkRequested
@@ -55,6 +55,8 @@ class Witness:
         self.awaited_at: dict[tuple[str, str], dt.datetime] = {}
         """Since when it is settled who was awaited at a meeting, also while its list is open to be put right."""
         """At which closing a list stands: one that stays closed awaits whom it awaited, wherever its meeting is moved."""
+        self.put_right: dict[str, set[str]] = defaultdict(set)
+        """Of each session the lists that somebody has opened, and that have not closed since nor become those of another day."""
 
     def hears(self, one: Heard[Any]) -> None:
         body = one.body
@@ -62,6 +64,10 @@ class Witness:
             self.requests.setdefault(one.event_id, one)
         elif hasattr(body, "meetings"):
             self.sessions[body.session_id] = body
+            for one_day in body.meetings:
+                closed_at = self.awaited_at.get((body.session_id, one_day.meeting_id))
+                if closed_at is not None and one_day.starts_at > closed_at:
+                    self.put_right[body.session_id].discard(one_day.meeting_id)
         else:
             self.places[body.session_id, body.person_id].append(body)
 
@@ -94,9 +100,11 @@ def wrong_step(
 ) -> Iterator[str]:
     """What is wrong with what was said in answer to one thing heard. `before`, `closed`: as it stood then."""
     for body in said:
+        yield from _of_a_list(witness, body)
         if isinstance(body, CertificateIssued):
             yield from _issued(witness, mind, body)
-        yield from _of_a_list(witness, body)
+        if isinstance(body, CertificateState) and witness.put_right[body.session_id]:
+            yield f"{body!r} while {witness.put_right[body.session_id]} is open to be put right"
         if not isinstance(body, AttendanceState):
             continue
         key = (body.session_id, body.meeting_id, body.person_id)  # type: ignore[attr-defined]
@@ -145,7 +153,10 @@ def _issued(witness: Witness, mind: Mind, body: CertificateIssued) -> Iterator[s
 def _of_a_list(witness: Witness, body: Any) -> Iterator[str]:
     if isinstance(body, AttendanceListReopened) and body.decided_by is None:
         witness.awaited_at.pop((body.session_id, body.meeting_id), None)
+    if isinstance(body, AttendanceListReopened) and body.decided_by is not None:
+        witness.put_right[body.session_id].add(body.meeting_id)
     if isinstance(body, AttendanceListClosed):
+        witness.put_right[body.session_id].discard(body.meeting_id)
         meeting, before = witness.meeting(body.session_id, body.meeting_id), witness.awaited_at.get((body.session_id, body.meeting_id))  # fmt: skip
         if meeting and before and meeting.starts_at > before:  # It was moved to another day since.
             witness.awaited_at.pop((body.session_id, body.meeting_id))
@@ -283,7 +294,8 @@ def _certified(witness: Witness, mind: Mind, session_id: str, records: dict[Key,
             yield f"{one.number} is superseded by {one.superseded_by}, which does not say so"
     session = witness.sessions[session_id]
     shut = {one.meeting_id for one in mind[MeetingList] if one.session_id == session_id and not one.is_open}
-    if isinstance(session, SessionCancelled) or not {one.meeting_id for one in session.meetings} <= shut:
+    is_settled = {one.meeting_id for one in session.meetings} <= shut and not witness.put_right[session_id]
+    if isinstance(session, SessionCancelled) or not is_settled:
         return
     minutes: dict[str, int] = defaultdict(int)
     for key, record in records.items():

@@ -717,10 +717,68 @@ MUTATIONS = (
     Mutation(
         "what was said since is loaded where somebody is seen late",
         "services/attendance/store.py",
-        "        if session and meeting and session.heard_at > min(seen_at(one), rules.scans_since(meeting)):",
+        "        if session and (meeting is None or session.heard_at > min(seen_at(one), rules.scans_since(meeting))):",
         "        if False:",
         (
             "tests/attendance/test_marking.py::test_who_is_named_for_the_second_day_came_to_the_first_as_whoever_they_were_also_on_a_list_that_is_open",
+        ),
+    ),
+    Mutation(
+        "a list that is put right is due, whatever is said of its day meanwhile",
+        "services/attendance/lists.py",
+        "        if at is not None and not takes_place and is_put_right(found, last):",
+        "        if False:",
+        (
+            "tests/attendance/test_marking.py::test_a_day_whose_list_is_open_to_be_put_right_took_place_whatever_is_said_of_it_meanwhile",
+            "tests/attendance/test_marking.py::test_a_list_that_is_open_to_be_put_right_closes_also_if_the_session_is_cancelled_meanwhile",
+        ),
+    ),
+    Mutation(
+        "a list that is put right closes, whatever is said of its day meanwhile",
+        "services/attendance/closing.py",
+        " and not is_put_right(row, meeting_once(working, session, meeting_id)):",
+        ":",
+        (
+            "tests/attendance/test_marking.py::test_a_day_whose_list_is_open_to_be_put_right_took_place_whatever_is_said_of_it_meanwhile",
+            "tests/attendance/test_marking.py::test_a_list_that_is_open_to_be_put_right_closes_also_if_the_session_is_cancelled_meanwhile",
+        ),
+    ),
+    Mutation(
+        "a list whose day is moved while it is put right is that of the new day",
+        "services/attendance/lists.py",
+        "    return meeting is None or meeting.starts_at <= found.awaited_at\n",
+        "    return True\n",
+        (
+            "tests/attendance/test_marking.py::test_a_list_that_is_open_to_be_put_right_and_whose_day_is_moved_is_that_of_the_new_day",
+            "tests/attendance/test_marking.py::test_a_list_whose_day_was_moved_while_it_was_put_right_and_dropped_then_holds_up_no_certificate",
+        ),
+    ),
+    Mutation(
+        "what is heard of a day whose list is put right, and that is dropped meanwhile, counts at once",
+        "services/attendance/lists.py",
+        "    return is_put_right(found, meeting_once(working, session, meeting_id))",
+        "    return False",
+        (
+            "tests/attendance/test_marking.py::test_a_code_of_a_day_whose_list_is_open_to_be_put_right_and_that_is_dropped_meanwhile_counts_at_once",
+            "tests/attendance/test_marking.py::test_a_day_whose_list_is_open_to_be_put_right_took_place_whatever_is_said_of_it_meanwhile",
+        ),
+    ),
+    Mutation(
+        "hours of a dropped day count on no other list once its list, which was put right, has closed",
+        "services/attendance/handlers.py",
+        "        _count_all(working, session_id, cause)  # Hours that it has",
+        "        pass  # Hours that it has",
+        (
+            "tests/attendance/test_lists.py::test_hours_of_a_list_that_is_open_to_be_put_right_count_once_again_when_it_closes",
+        ),
+    ),
+    Mutation(
+        "which hours a day had that there is no more is loaded where it is heard of",
+        "services/attendance/store.py",
+        "        if session and (meeting is None or session",
+        "        if session and (meeting is not None and session",
+        (
+            "tests/attendance/test_checking.py::test_a_ticket_of_a_day_whose_list_is_put_right_and_that_is_dropped_meanwhile_is_of_that_day",
         ),
     ),
 )

@@ -138,4 +138,13 @@ MUTATIONS = (
             "tests/attendance/test_certificate_handling.py::test_a_day_that_is_called_otherwise_stays_the_day_it_was_also_for_whoever_was_read_on_the_evening_before",
         ),
     ),
+    Mutation(
+        "while a list is put right, nobody's certificate changes, also if there is no such day any more",
+        "services/attendance/certifying.py",
+        " or not all_closed(working, session) or _is_put_right(working, session):",
+        " or not all_closed(working, session):",
+        (
+            "tests/attendance/test_marking.py::test_while_the_list_of_a_day_is_put_right_that_was_dropped_since_no_certificate_is_decided",
+        ),
+    ),
 )

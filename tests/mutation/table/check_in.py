@@ -83,10 +83,19 @@ MUTATIONS = (
     Mutation(
         "a day that was dropped before its list had closed is none that a ticket was read on",
         "services/attendance/views.py",
-        "        session_id: [meeting for meeting_id, meeting in named.items() if (session_id, meeting_id) in gone]",
-        "        session_id: [meeting for meeting_id, meeting in named.items()]",
+        "            if (its := gone.get((session_id, meeting_id))) and (not its.is_open or is_put_right(its, meeting))\n",
+        "",
         (
             "tests/attendance/test_checking.py::test_a_ticket_of_a_day_that_was_dropped_and_did_not_take_place_is_of_none",
+        ),
+    ),
+    Mutation(
+        "a ticket is also of a day that is dropped while its list is put right",
+        "services/attendance/views.py",
+        " and (not its.is_open or is_put_right(its, meeting))",
+        " and not its.is_open",
+        (
+            "tests/attendance/test_checking.py::test_a_ticket_of_a_day_whose_list_is_put_right_and_that_is_dropped_meanwhile_is_of_that_day",
         ),
     ),
     Mutation(

@@ -166,7 +166,7 @@ MUTATIONS = (
     Mutation(
         "a day that is called otherwise is confirmed",
         "services/attendance/sheets_reading.py",
-        "        known |= {meeting_id: named[meeting_id] for meeting_id in gone & named.keys()}",
+        "        known |= {one.meeting_id: one for one in gone.get(session_id, ())}",
         "        pass",
         (
             "tests/attendance/test_certificates_api.py::test_a_day_that_was_called_otherwise_after_its_list_had_closed_is_confirmed_as_it_was",

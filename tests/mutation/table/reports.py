@@ -150,7 +150,7 @@ MUTATIONS = (
     Mutation(
         "a day that was dropped while its list was open was held by nobody",
         "services/attendance/reporting.py",
-        "sa.select(*gone.c, sa.true()).where(is_closed(gone, asked))",
+        "sa.select(*gone.c, sa.true()).where(took_place(gone, asked))",
         "sa.select(*gone.c, sa.true())",
         (
             "tests/attendance/test_reporting.py::test_of_a_meeting_that_was_dropped_while_its_list_was_open_nobody_has_held_anything",
@@ -201,5 +201,23 @@ MUTATIONS = (
         '        [NOT_KNOWN if one.key is None and name == "name" else getattr(one, name) for name in HEAD]',
         "        [getattr(one, name) for name in HEAD]",
         ("tests/attendance/test_reports_api.py::test_whoever_is_of_no_town_is_called_the_same_wherever_they_are_read",),
+    ),
+    Mutation(
+        "a day that is called otherwise while its list is put right stays in reports",
+        "services/attendance/counting.py",
+        "sa.or_(_was_closed(asked), sa.and_(*is_put_right))",
+        "_was_closed(asked)",
+        (
+            "tests/attendance/test_reporting.py::test_a_day_that_is_called_otherwise_while_its_list_is_put_right_stays_in_reports",
+        ),
+    ),
+    Mutation(
+        "a day that was moved while its list was put right, and dropped then, is in no report",
+        "services/attendance/counting.py",
+        "LIST_TABLE.c.awaited_at >= gone.c.starts_at",
+        "LIST_TABLE.c.awaited_at.is_not(None)",
+        (
+            "tests/attendance/test_reporting.py::test_a_day_that_is_moved_while_its_list_is_put_right_and_dropped_then_is_in_no_report",
+        ),
     ),
 )
