@@ -122,17 +122,17 @@ class DueLoop:
             if one.kind == HELD_TOO_LONG and one not in self._failed:
                 log.warning("a moment stays after it was decided", kind=one.kind, subject=one.subject)
                 self._failed[one] = now + FAILED_AGAIN_AFTER
-        # A look stands in no table: only here is it known that it failed.
-        looks = [one for one, again in self._failed.items() if one.kind == RECONCILE and again <= now]
-        self._failed = {one: again for one, again in self._failed.items() if again > now or one in looks}
+        # A look stands in no table: only here is it known that it failed. As many as a round decides, or those that fail would hold up the rest.
+        looks = [one for one, again in self._failed.items() if one.kind == RECONCILE and again <= now][: self._batch]
+        self._failed = {one: again for one, again in self._failed.items() if again > now or one.kind == RECONCILE}
         moments = sorted([*looks, *(one for one in moments if one not in self._failed)], key=lambda one: one.at)
         telemetry.DUE_AGE.labels(self._service.name).set((now - moments[0].at).total_seconds() if moments else 0)
         ready = await self._ready(moments)
         if ready:
             await self._decide(ready)
         for one in set(looks).intersection(ready):
-            if self._failed[one] <= now:
-                del self._failed[one]
+            if self._failed.get(one, now) <= now:
+                self._failed.pop(one, None)  # Or a newer look at its subject has failed meanwhile.
         self._decided = frozenset(ready)
         looked_at = [one.subject for one in ready if one.kind == RECONCILE and one not in looks]
         if looked_at and self._looked_up_to is not None:
@@ -156,7 +156,11 @@ class DueLoop:
                     self.try_later(moment)
 
     def try_later(self, moment: Due) -> None:
-        """A moment that our own code fails on holds up nobody else."""
+        """A moment that our own code fails on holds up nobody else. Of one subject there is one look."""
+        if moment.kind == RECONCILE:
+            self._failed = {
+                one: at for one, at in self._failed.items() if (one.kind, one.subject) != (RECONCILE, moment.subject)
+            }
         self._failed[moment] = self._service.clock() + FAILED_AGAIN_AFTER
 
     async def _ready(self, moments: Sequence[Due]) -> Sequence[Due]:

@@ -130,7 +130,7 @@ def test_who_waits_again_hears_of_it_from_the_mail_about_the_list_and_not_twice(
         (offered(), session(state=CANCELLED), "cancelled"),
         (ENROLLED, session(state=CANCELLED), "cancelled"),
         (LISTED, BEGUN, "begun"),
-        (LISTED, session(freeze_hours=96), "ended"),
+        (LISTED, session(freeze_hours=96), "frozen"),
         (EXPIRED, BEGUN, "begun"),
     ],
 )

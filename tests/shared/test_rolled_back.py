@@ -262,6 +262,21 @@ async def test_what_could_not_be_settled_after_a_restore_is_tried_again_too(engi
     assert [(one.kind, one.subject) for one in taken] == [(RECONCILE, "session/s")]
 
 
+async def test_looks_that_fail_are_as_many_as_a_round_decides_and_one_of_each_subject(engine: AsyncEngine) -> None:
+    loop, taken = due_loop(engine, batch=2), list[list[str]]()
+
+    async def decides(moments: Any) -> None:
+        taken.append([one.subject for one in moments])
+
+    loop._decider = SimpleNamespace(act=decides)  # type: ignore[assignment]
+    now = utc_now()
+    for subject in ("session/a", "session/b", "session/c", "session/a"):
+        loop.try_later(Due(RECONCILE, subject, now))
+        now += dt.timedelta(seconds=1)
+    assert [await loop.round(utc_now() + 2 * FAILED_AGAIN_AFTER) for _ in range(3)] == [2, 1, 0]
+    assert taken == [["session/b", "session/c"], ["session/a"]]
+
+
 async def test_a_look_that_is_asked_for_again_while_it_is_taken_is_taken_again(engine: AsyncEngine) -> None:
     """Nothing in it is unreadable: somebody heard something meanwhile."""
     async with engine.begin() as connection:

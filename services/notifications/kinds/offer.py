@@ -36,7 +36,7 @@ from shared.values import immutable
 NAME = sessions.OFFER_NAME
 OFFERED = (Standing.OFFERED,)
 OFFER, OFFER_CHANGE, OFFER_ENDED = "offer", "offer_change", "offer_ended"
-EXPIRED, DECLINED, BEGUN, ENDED = "expired", "declined", "begun", "ended"
+EXPIRED, DECLINED, FROZEN, BEGUN, ENDED = "expired", "declined", "frozen", "begun", "ended"
 """Why an offer ended, beside CANCELLED."""
 CLOSED = "_closed"
 """Of these where nobody may ask for a place any more: another text."""
@@ -107,6 +107,8 @@ class Offer(BesidePlace):
             return BEGUN
         if self.facts.is_substituted:
             return sessions.SUBSTITUTED
+        if self.facts.stands((Standing.WAITLISTED,)):
+            return FROZEN  # As long as the list moves, its mail tells it.
         reason = place.reason if place is not None else None
         # Who gave back what their town's team has is in with it whenever they ask.
         is_of_team = (
@@ -153,6 +155,7 @@ _NOTICES = notices_of(
     EXPIRED + CLOSED,
     DECLINED,
     DECLINED + CLOSED,
+    FROZEN,
     BEGUN,
     ENDED,
     sessions.SUBSTITUTE,

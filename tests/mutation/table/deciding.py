@@ -89,10 +89,28 @@ MUTATIONS = (
     Mutation(
         "a look that failed is taken again",
         "shared/deciding/due.py",
-        "        looks = [one for one, again in self._failed.items() if one.kind == RECONCILE and again <= now]\n",
+        "        looks = [one for one, again in self._failed.items() if one.kind == RECONCILE and again <= now][: self._batch]\n",
         "        looks: list[Due] = []\n",
         (
             "tests/shared/test_rolled_back.py::test_a_look_at_what_is_held_that_failed_is_taken_again_as_whatever_fails_is",
+        ),
+    ),
+    Mutation(
+        "looks that fail are no more than a round decides",
+        "shared/deciding/due.py",
+        " and again <= now][: self._batch]\n",
+        " and again <= now]\n",
+        (
+            "tests/shared/test_rolled_back.py::test_looks_that_fail_are_as_many_as_a_round_decides_and_one_of_each_subject",
+        ),
+    ),
+    Mutation(
+        "of one subject there is one look that failed",
+        "shared/deciding/due.py",
+        "        if moment.kind == RECONCILE:\n",
+        "        if False:\n",
+        (
+            "tests/shared/test_rolled_back.py::test_looks_that_fail_are_as_many_as_a_round_decides_and_one_of_each_subject",
         ),
     ),
     Mutation(

@@ -83,6 +83,13 @@ MUTATIONS = (
         ("tests/notifications/test_offer.py::test_after_the_deadline_nothing_is_told_before_enrolment_has_spoken",),
     ),
     Mutation(
+        "whoever waits again where nothing is given any more reads why the offer ended",
+        "services/notifications/kinds/offer.py",
+        "        if self.facts.stands((Standing.WAITLISTED,)):\n",
+        "        if False:\n",
+        ("tests/notifications/test_offer.py::test_an_offer_that_ends_without_a_place_says_why",),
+    ),
+    Mutation(
         "another offer with the same deadline is another one",
         "services/notifications/kinds/offer.py",
         "for moment in reversed(held))",
