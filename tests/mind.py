@@ -116,17 +116,6 @@ class _Looking(Reads):
 
         self._looks.append(look)
 
-    def by_key(
-        self,
-        rows: Rows[Any],
-        table: sa.Table,
-        keys: Iterable[tuple[Any, ...]],
-        *,
-        seldom: bool = False,
-        kept: Callable[[Sequence[Any]], Iterable[Any]] = iter,
-    ) -> None:
-        self.rows(rows, sa.select(table), NONE, Loaded(rows.kind.KEY, frozenset(keys)), kept=kept)
-
     def add(self, statement: sa.Select[Any], parameters: Parameters, take: Take, *, seldom: bool = False) -> None:
         if statement is not parking._BLOCKED:  # Nothing is parked in memory: what is set aside is in nobody's way.
             raise NotImplementedError("only rows are known in memory")

@@ -1,9 +1,9 @@
 """Mails to whoever had a place, of what the lists say of them: thanks to who came, that they were missed to who did not come to any day,
 and that this was put right.
 
-Told when every list is closed, and not to whom a list excuses; what was told to an id that has gone into theirs was told to them. An open list says nothing yet, neither that somebody was missed nor that
-they were not. Who is told of a certificate, or that it is revoked, is not told the same a second time here; so thanks wait until a
-certificate would have been heard of.
+Told when every list is closed, and not to whom a list excuses; what was told to an id that has gone into theirs was told to them. An open
+list says nothing yet, neither that somebody was missed nor that they were not. Who is told of a certificate, or that it is revoked, is not
+told the same a second time here; so thanks wait until a certificate would have been heard of.
 """
 
 from __future__ import annotations
