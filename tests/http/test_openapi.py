@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from services.notifications.settings import NotificationsSettings
 from shared.problems import MEDIA_TYPE
 from shared.process.runtime import Runtime
 from shared.settings import Settings
+from shared.values import immutable
 from shared.web.pages.kit import Office, Pages
 from shared.web.routes import FOR_EVERY_ROUTE
 from tests.http.kinds import all_kinds
@@ -50,17 +52,44 @@ async def _apps() -> dict[str, FastAPI]:
     return apps
 
 
-APPS = asyncio.run(_apps())
-DESCRIBED = {name: app.openapi() for name, app in APPS.items()}
-OPERATIONS = [
-    (f"{name} {method} {path}", operation, described)
-    for name, described in DESCRIBED.items()
-    for path, operations in described["paths"].items()
-    for method, operation in operations.items()
-]
-every_operation = pytest.mark.parametrize(
-    ("operation", "described"), [one[1:] for one in OPERATIONS], ids=[one[0] for one in OPERATIONS]
-)
+SERVICES = ("enrolment", "attendance", "notifications")
+
+
+@cache
+def apps() -> dict[str, FastAPI]:
+    """Made when a test needs them: whoever collects tests need not wait for it."""
+    return asyncio.run(_apps())
+
+
+@immutable
+class Operation:
+    """What one may ask of a service."""
+
+    where: str
+    """Its method and path, which name it where something is wrong with it."""
+    said: dict[str, Any]
+    described: dict[str, Any]
+    """The description that it stands in."""
+
+    @property
+    def takes_a_key(self) -> bool:
+        return any(parameter["name"] == "Idempotency-Key" for parameter in self.said.get("parameters", ()))
+
+
+@cache
+def operations_of(service: str) -> list[Operation]:
+    described = apps()[service].openapi()
+    return [
+        Operation(f"{method} {path}", operation, described)
+        for path, operations in described["paths"].items()
+        for method, operation in operations.items()
+    ]
+
+
+@pytest.fixture(params=SERVICES)
+def operations(request: pytest.FixtureRequest) -> list[Operation]:
+    """All that one may ask of a service."""
+    return operations_of(request.param)
 
 
 def resolved(schema: dict[str, Any], described: dict[str, Any]) -> dict[str, Any]:
@@ -83,86 +112,77 @@ def valid(example: Any, content: dict[str, Any], described: dict[str, Any]) -> N
     jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker()).validate(example)
 
 
-@pytest.mark.parametrize("name", APPS)
+@pytest.mark.parametrize("name", SERVICES)
 def test_what_holds_for_every_route_holds_for_this_one_also_of_pages(name: str) -> None:
     always = {dependency.dependency for dependency in FOR_EVERY_ROUTE}
-    routes = APPS[name].routes[1:]  # Its own description is the first.
+    routes = apps()[name].routes[1:]  # Its own description is the first.
     for route in routes:
         assert isinstance(route, APIRoute), "made once, not twice"
         assert always <= {dependency.call for dependency in route.dependant.dependencies}, route.path
 
 
-@every_operation
-def test_every_answer_says_what_it_means_and_has_a_valid_example(
-    operation: dict[str, Any], described: dict[str, Any]
-) -> None:
-    for status, answer in operation["responses"].items():
-        assert answer["description"] not in ("", "Successful Response"), status
-        for media_type, content in answer["content"].items():
-            if not media_type.endswith("json"):  # Nothing that one could write down.
-                continue
-            shown = list(examples(content, described))
-            assert shown, (status, media_type)
-            for one in shown:
-                valid(one, content, described)
+def test_every_answer_says_what_it_means_and_has_a_valid_example(operations: list[Operation]) -> None:
+    for one in operations:
+        for status, answer in one.said["responses"].items():
+            assert answer["description"] not in ("", "Successful Response"), (one.where, status)
+            for media_type, content in answer["content"].items():
+                if not media_type.endswith("json"):  # Nothing that one could write down.
+                    continue
+                shown = list(examples(content, one.described))
+                assert shown, (one.where, status, media_type)
+                for example in shown:
+                    valid(example, content, one.described)
 
 
-@every_operation
-def test_whatever_is_answered_is_a_model_or_a_list_of_one(operation: dict[str, Any], described: dict[str, Any]) -> None:
-    for answer in operation["responses"].values():
-        schema = answer["content"].get("application/json", {}).get("schema", {"$ref": "not JSON"})
-        assert "$ref" in schema.get("items", schema), schema
+def test_whatever_is_answered_is_a_model_or_a_list_of_one(operations: list[Operation]) -> None:
+    for one in operations:
+        for answer in one.said["responses"].values():
+            schema = answer["content"].get("application/json", {}).get("schema", {"$ref": "not JSON"})
+            assert "$ref" in schema.get("items", schema), (one.where, schema)
 
 
-@every_operation
-def test_every_problem_has_the_one_shape_and_its_kinds_by_name(
-    operation: dict[str, Any], described: dict[str, Any]
-) -> None:
+def test_every_problem_has_the_one_shape_and_its_kinds_by_name(operations: list[Operation]) -> None:
     known = {kind.type: kind for kind in all_kinds()}
-    for status, answer in operation["responses"].items():
-        for media_type, content in answer["content"].items():
-            if media_type != MEDIA_TYPE:
-                assert status < "300" or operation["operationId"] == "is_ready", status
-                continue
-            shape, kinds = content["schema"]["allOf"]
-            assert shape == {"$ref": "#/components/schemas/Problem"}
-            for type_ in kinds["properties"]["type"]["enum"]:
-                assert known[type_].status == int(status)
-                assert known[type_].remedy in answer["description"]
+    for one in operations:
+        for status, answer in one.said["responses"].items():
+            for media_type, content in answer["content"].items():
+                if media_type != MEDIA_TYPE:
+                    assert status < "300" or one.said["operationId"] == "is_ready", (one.where, status)
+                    continue
+                shape, kinds = content["schema"]["allOf"]
+                assert shape == {"$ref": "#/components/schemas/Problem"}, one.where
+                for type_ in kinds["properties"]["type"]["enum"]:
+                    assert known[type_].status == int(status), one.where
+                    assert known[type_].remedy in answer["description"], one.where
 
 
-@every_operation
-def test_every_operation_promises_something_and_whatever_it_takes_is_explained(
-    operation: dict[str, Any], described: dict[str, Any]
-) -> None:
-    assert re.fullmatch(r"[a-z]+(_[a-z]+)*", operation["operationId"])
-    assert 10 <= len(operation["summary"]) <= 140
-    assert not operation["summary"].endswith(".")
-    for parameter in operation.get("parameters", ()):
-        schema = parameter["schema"]
-        assert parameter.get("description") or "$ref" in schema or "enum" in str(schema) or schema["title"], parameter
-    for content in operation.get("requestBody", {}).get("content", {}).values():
-        shown = list(examples(content, described))
-        assert shown
-        for one in shown:
-            valid(one, content, described)
+def test_every_operation_promises_something_and_whatever_it_takes_is_explained(operations: list[Operation]) -> None:
+    for one in operations:
+        assert re.fullmatch(r"[a-z]+(_[a-z]+)*", one.said["operationId"]), one.where
+        assert 10 <= len(one.said["summary"]) <= 140, one.where
+        assert not one.said["summary"].endswith("."), one.where
+        for parameter in one.said.get("parameters", ()):
+            schema = parameter["schema"]
+            is_explained = "$ref" in schema or "enum" in str(schema) or schema["title"]
+            assert parameter.get("description") or is_explained, (one.where, parameter)
+        for content in one.said.get("requestBody", {}).get("content", {}).values():
+            shown = list(examples(content, one.described))
+            assert shown, one.where
+            for example in shown:
+                valid(example, content, one.described)
 
 
-@every_operation
-def test_whoever_asks_for_a_decision_may_name_it(operation: dict[str, Any], described: dict[str, Any]) -> None:
+def test_whoever_asks_for_a_decision_may_name_it(operations: list[Operation]) -> None:
     """What an operator does to one record or notice says what is to be: it needs no name."""
-    takes_a_key = any(parameter["name"] == "Idempotency-Key" for parameter in operation.get("parameters", ()))
-    taken = "urn:rollcall:problem:key-taken" in str(operation["responses"].get("422", ""))
-    assert takes_a_key == taken
+    for one in operations:
+        taken = "urn:rollcall:problem:key-taken" in str(one.said["responses"].get("422", ""))
+        assert one.takes_a_key == taken, one.where
 
 
 def test_the_commands_are_those_that_take_a_key() -> None:
-    commands = {
-        operation["operationId"]
-        for _, operation, _ in OPERATIONS
-        if any(parameter["name"] == "Idempotency-Key" for parameter in operation.get("parameters", ()))
-    }
-    others = {operation["operationId"] for name, operation, _ in OPERATIONS if " post " in name} - commands
+    every_one = [one for service in SERVICES for one in operations_of(service)]
+    commands = {one.said["operationId"] for one in every_one if one.takes_a_key}
+    others = {one.said["operationId"] for one in every_one if one.where.startswith("post ")} - commands
     asked = {"request_place", "withdraw", "nominate", "substitute", "answer_offer", "reply"}
     of_the_office = {"give_extra_place", "give_priority", "remove", "lift_removal", "correct", "write_message", "ask"}
     of_a_list = {"record_scan", "close_list", "reopen_list", "mark", "correct_record", "link"}
@@ -181,9 +201,8 @@ def test_the_commands_are_those_that_take_a_key() -> None:
     assert others == what_is_to_be | each_with_its_own | {"preview_message"}
 
 
-@pytest.mark.parametrize("name", DESCRIBED)
-def test_no_two_operations_share_a_name(name: str) -> None:
-    names = [operation["operationId"] for where, operation, _ in OPERATIONS if where.startswith(name)]
+def test_no_two_operations_share_a_name(operations: list[Operation]) -> None:
+    names = [one.said["operationId"] for one in operations]
     assert len(names) == len(set(names))
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import Any
 
 from services.notifications.kinds import KINDS, Subject
@@ -71,11 +72,15 @@ WRITTEN_EN = (
 
 @dataclass(frozen=True)
 class Sent:
-    """One mail."""
+    """One mail, written when somebody reads it: whoever collects tests asks for its name alone."""
 
     name: str
     language: Language
-    message: bytes
+    write: Callable[[], bytes]
+
+    @cached_property
+    def message(self) -> bytes:
+        return self.write()
 
 
 def renderer(programme: Programme) -> Renderer:
@@ -101,9 +106,12 @@ def every_mail(programme: Programme | None = None) -> Iterator[Sent]:
     writer = renderer(programme or of_somebody())
     for language in Language:
         for name, subject, mail in _mails(language):
-            sheet: Sheet = KINDS[subject].sheet(mail, writer.office)
-            prepared = writer.shared(replace(sheet, mutes=KINDS[subject].mutes))
-            yield Sent(name, language, writer.message(prepared, ANNA, LETTER))
+            yield Sent(name, language, partial(_written, writer, subject, mail))
+
+
+def _written(writer: Renderer, subject: Subject, mail: Mail) -> bytes:
+    sheet: Sheet = KINDS[subject].sheet(mail, writer.office)
+    return writer.message(writer.shared(replace(sheet, mutes=KINDS[subject].mutes)), ANNA, LETTER)
 
 
 def of_somebody() -> Programme:

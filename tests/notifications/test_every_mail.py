@@ -50,7 +50,7 @@ def test_nothing_is_held_against_any_mail() -> None:
 @pytest.mark.skipif(SPAMASSASSIN is None, reason="there is no SpamAssassin on this machine")
 def test_what_would_be_held_against_one_is_found() -> None:
     shouted = ALL[0].message.replace(b"Subject: ", b"Subject: URGENT business: FREE MONEY $$$ ", 1)
-    ((score, _),) = weighed([Sent("shouted", ALL[0].language, shouted)])
+    ((score, _),) = weighed([Sent("shouted", ALL[0].language, lambda: shouted)])
     assert score > NEAR_ZERO
 
 
