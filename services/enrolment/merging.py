@@ -109,7 +109,7 @@ def _together(kept: Place, both: list[Place]) -> dict[str, Any]:
     if len(offers) > 1:  # They were told of both, and may answer as long as either holds.
         fields["offered_at"] = min(one.offered_at or _BEFORE_ALL for one in offers)
         fields["offered_until"] = max(one.offered_until or _BEFORE_ALL for one in offers)
-    asked_before = max(both, key=lambda one: one.last_offered_at or _BEFORE_ALL)
+    asked_before = max(both, key=lambda one: one.last_offer_ended_at or _BEFORE_ALL)
     fields |= {name: getattr(asked_before, name) for name in ("last_offered_at", "last_offer_ended_at")}
     replied = max((one for one in both if one.state is kept.state), key=_replied_at)
     return fields | {name: getattr(replied, name) for name in ("reply", "replied_at", "replied_for")}

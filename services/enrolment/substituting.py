@@ -23,7 +23,7 @@ from services.enrolment.people import memberships_of
 from services.enrolment.settling import Leave, has_seat_for, left
 from services.enrolment.state import Place, Session
 from services.enrolment.statements import cancelled_since
-from services.enrolment.stating import NO_OFFER_BEFORE, NO_REPLY, Asked, asked_at, carried, placed, refuse
+from services.enrolment.stating import NO_REPLY, Asked, anew, asked_at, carried, placed, refuse
 from shared.contracts.enrolment import (
     LAST_EPISODE,
     AskedFor,
@@ -175,7 +175,7 @@ def _comes(
         standing,
         {
             **carried(place),
-            **NO_OFFER_BEFORE,
+            **anew(before),
             **NO_REPLY,
             "clashes_with": (),
             **asked_at(before, AskedFor.PLACE, asked),

@@ -75,6 +75,13 @@ def test_the_facts_name_both_and_the_one_about_who_leaves_answers(full: Office) 
     assert answer is not None and answer.event_id == full.mind.said[-1].event_id
 
 
+def test_a_priority_goes_with_the_place_and_is_not_theirs_who_left(full: Office) -> None:
+    full.prefers("celina", 50, at=NOON + 3 * SECOND)
+    full.substitute("celina", "dawid", at=NOON + DAY)
+    full.ask("celina", at=NOON + 2 * DAY)
+    assert (full.place("dawid").priority, full.place("celina").priority) == (50, 0)
+
+
 def test_the_newcomer_has_replied_nothing(full: Office) -> None:
     full.reply("anna", "confirmed")
     full.substitute("anna", "dawid", at=NOON + DAY)

@@ -216,10 +216,44 @@ MUTATIONS = (
     Mutation(
         "a priority ends also of who let an offer go and asks again",
         "services/enrolment/settling.py",
-        "0 if before is None or before.reason in _ENDS_A_PRIORITY else",
-        "0 if before is None else",
+        "    if place.is_active and (let_go or leave.reason is WithdrawalReason.SUBSTITUTED):",
+        "    if leave.reason is WithdrawalReason.SUBSTITUTED:",
         (
             "tests/enrolment/test_offers.py::test_whoever_let_an_offer_go_and_asks_again_is_not_first_by_what_the_office_had_preferred_them_for",
+        ),
+    ),
+    Mutation(
+        "a priority goes with the place that somebody else has now",
+        "services/enrolment/settling.py",
+        "    if place.is_active and (let_go or leave.reason is WithdrawalReason.SUBSTITUTED):",
+        "    if place.is_active and let_go:",
+        ("tests/enrolment/test_substitution.py::test_a_priority_goes_with_the_place_and_is_not_theirs_who_left",),
+    ),
+    Mutation(
+        "of who comes in anew it is kept when they had let an offer go",
+        "services/enrolment/stating.py",
+        '"last_offer_ended_at": before.let_go_at if before is not None else None}',
+        '"last_offer_ended_at": None}',
+        (
+            "tests/enrolment/test_offers.py::test_a_priority_from_before_an_offer_was_let_go_has_ended_also_of_who_has_left_and_asked_anew_before_it_is_heard",
+        ),
+    ),
+    Mutation(
+        "who had said before an offer was made that they do not come has let none go",
+        "services/enrolment/state.py",
+        "ended is not None and made <= ended\n",
+        "ended is not None\n",
+        (
+            "tests/enrolment/test_offers.py::test_a_priority_that_is_heard_after_its_person_left_the_list_and_asked_anew_counts_where_they_let_no_offer_go",
+        ),
+    ),
+    Mutation(
+        "an offer is over by its deadline, whatever ends it later",
+        "services/enrolment/stating.py",
+        "    ended_at = min(ended_at, place.offered_until or ended_at)\n",
+        "",
+        (
+            "tests/enrolment/test_offers.py::test_what_is_said_after_the_deadline_is_no_answer_to_an_offer_that_a_rule_ends_before_that_is_decided",
         ),
     ),
     Mutation(
