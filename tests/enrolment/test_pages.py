@@ -280,6 +280,17 @@ async def test_who_could_not_be_replaced_by_their_town_asked_for_nothing_and_is_
     assert "could not be granted" in read((await here.get(language=EN)).text)
 
 
+async def test_what_somebody_was_refused_stays_on_their_page_when_their_town_could_not_send_them_either(
+    here: Participant,
+) -> None:
+    await here.begin(opens_at=(NOON + DAY).isoformat())
+    await here.ask("anna")
+    for _ in range(2):
+        await here.hears(SubstitutionRequested(session_id="s", city_id=TOWN, leaves="anna", comes="dawid"))
+    page = read((await here.get(language=EN)).text)
+    assert "could not be granted" in page and "Enrolment had not begun yet" in page
+
+
 async def test_the_page_of_an_id_that_went_into_another_one_tells_of_what_that_has_here(here: Participant) -> None:
     await here.begin("dawid", by_oneself=True, admits={"cities": [TOWN]})
     await here.hears(OfferAnswered(session_id="s", person_id="anna", answer=OfferAnswer.ACCEPT))

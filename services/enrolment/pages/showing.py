@@ -63,8 +63,8 @@ class Found:
     """What they asked for and is held until more is known."""
     announced_at: dt.datetime
     """When the session was first heard of."""
-    refused: AskedFor | None = None
-    """What the newest request asked for that was turned down."""
+    refused: RefusalReason | None = None
+    """Why the newest of their own requests was turned down."""
     is_erased: bool = False
     """Whether the human is, under whichever id."""
     is_under_another_id: bool = False
@@ -135,8 +135,7 @@ def shown(found: Found, *, language: Language, arranged: str, now: dt.datetime) 
         time=time_of(session, now),
         standing=place.state if place else Standing.NONE,
         given_up_for=given_up_for(found),
-        # Whom a town could not replace, or send, has asked for nothing: the coordinator who did is answered.
-        refused_for=place.refusal if place and _is_answered_here(found) else None,
+        refused_for=None if found.is_under_another_id else found.refused,
         reply=Reply(place.reply) if place else Reply.NONE,
         offered_until=place.offered_until if place else None,
         ahead=found.ahead,
@@ -154,10 +153,6 @@ def shown(found: Found, *, language: Language, arranged: str, now: dt.datetime) 
         is_elsewhere=place is not None and bool(place.clashes_with),
         seen=seen_of(place, session),
     )
-
-
-def _is_answered_here(found: Found) -> bool:
-    return found.refused is not AskedFor.SUBSTITUTION and not found.is_under_another_id
 
 
 def time_of(session: Session, now: dt.datetime) -> Time:
