@@ -4,6 +4,7 @@ known to facts."""
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from dataclasses import replace
 
 from services.enrolment.decisions import room_of
@@ -27,6 +28,7 @@ from services.enrolment.stating import NO_REPLY, Asked, anew, asked_at, carried,
 from shared.contracts.enrolment import (
     LAST_EPISODE,
     AskedFor,
+    Numbers,
     PlaceState,
     RefusalReason,
     Standing,
@@ -75,8 +77,8 @@ def decide_substitution(
         return [_refusal(working, session.session_id, found, asked)]
     facts: list[PlaceState] = []
     if not _came_for(before, place):
-        standing = Standing.ENROLLED if _finds_a_seat(working, session, place, asks.city_id, at, now) else place.state
-        facts.append(_comes(place, before, asks, asked, working.now, standing))
+        found_seat = _finds_a_seat(working, session, place, asks.city_id, at, now)
+        facts.append(_comes(place, before, asks, asked, working.now, found_seat))
     # Last: it answers. What is lost of these two with the end of our stream is said again as long as the answer is.
     gone = left(place, Leave(WithdrawalReason.SUBSTITUTED, asked), working.now, substituted_by=asks.comes)
     return [*facts, gone]
@@ -152,12 +154,15 @@ def _came_for(before: Place | None, place: Place | None) -> bool:
 
 def _finds_a_seat(
     working: Working, session: Session, place: Place, city_id: str, at: dt.datetime, now: dt.datetime
-) -> bool:
-    """Whether who leaves waited although a seat is free for the town, because of what they have at the same time."""
+) -> Numbers | None:
+    """The numbers with which a seat is given that was free for the town, and for which who leaves waited because of what they have at the same
+    time; None: there is none, and the place stays as it was."""
     if not (place.state.waits and place.clashes_with):
-        return False
-    room = room_of(working, session, at=at, now=now)
-    return has_seat_for(city_id, seated_in(working, session.session_id), room)
+        return None
+    room, seated = room_of(working, session, at=at, now=now), seated_in(working, session.session_id)
+    if not has_seat_for(city_id, seated, room):
+        return None
+    return room.numbers(Counter([*(one.city_id for one in seated), city_id]), city_id)
 
 
 def _comes(
@@ -166,13 +171,13 @@ def _comes(
     asks: SubstitutionRequested,
     asked: Asked,
     decided_at: dt.datetime,
-    standing: Standing,
+    found_seat: Numbers | None,
 ) -> PlaceState:
-    """The place as it was, and somebody else's."""
+    """The place as it was, and somebody else's; or the seat that they have found."""
     episode = before.episode if before is not None else 0
     comes_in = before is None or not before.is_active
     return placed(
-        standing,
+        Standing.ENROLLED if found_seat else place.state,
         {
             **carried(place),
             **anew(before),
@@ -183,6 +188,7 @@ def _comes(
             "city_id": asks.city_id,
             "episode": min(episode + comes_in, LAST_EPISODE),
             "substitute_for": asks.leaves,
+            "numbers": found_seat,
             "decided_at": decided_at,
         },
     )

@@ -198,8 +198,8 @@ MUTATIONS = (
     Mutation(
         "who comes instead of somebody who is elsewhere has a seat that is free",
         "services/enrolment/substituting.py",
-        "    if not (place.state.waits and place.clashes_with):\n        return False\n",
-        "    if True:\n        return False\n",
+        "    if not (place.state.waits and place.clashes_with):\n        return None\n",
+        "    if True:\n        return None\n",
         (
             "tests/enrolment/test_substitution.py::test_a_seat_that_is_free_and_that_who_leaves_could_not_take_is_the_newcomers",
         ),
@@ -254,6 +254,24 @@ MUTATIONS = (
         "",
         (
             "tests/enrolment/test_offers.py::test_what_is_said_after_the_deadline_is_no_answer_to_an_offer_that_a_rule_ends_before_that_is_decided",
+        ),
+    ),
+    Mutation(
+        "what somebody asked in vain is why they have no place, before what their town could not do",
+        "services/enrolment/fates.py",
+        "    refused = _last(steps, lambda step: step.is_refusal and not _is_of_substitution(step))\n",
+        "    refused = None\n",
+        (
+            "tests/enrolment/test_why.py::test_what_somebody_asked_in_vain_is_why_they_have_no_place_also_if_their_town_could_not_send_them_later",
+        ),
+    ),
+    Mutation(
+        "a seat that somebody comes to have by a substitution says with which numbers",
+        "services/enrolment/substituting.py",
+        '            "numbers": found_seat,\n',
+        "",
+        (
+            "tests/enrolment/test_why.py::test_who_comes_instead_of_somebody_who_waited_beside_a_free_seat_is_said_to_have_got_that",
         ),
     ),
     Mutation(
