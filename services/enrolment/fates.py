@@ -11,7 +11,14 @@ from services.enrolment.meaning import Fate, What
 from services.enrolment.statements import body_of, that_held
 from services.enrolment.why import InLine, Known, Step, answered_by, chain, line_at
 from shared.contracts.directory import PersonMerged, last_day_after
-from shared.contracts.enrolment import AskedFor, EnrolmentRefused, PlaceState, Standing, WithdrawalReason, standing_after
+from shared.contracts.enrolment import (
+    AskedFor,
+    EnrolmentRefused,
+    PlaceState,
+    Standing,
+    WithdrawalReason,
+    standing_after,
+)
 from shared.contracts.planner import SessionFact, SessionKind, SessionStanding, session_standing_after
 from shared.values import immutable
 
