@@ -333,6 +333,43 @@ def test_it_waits_for_who_comes_to_become_known(full: Office) -> None:
     assert refusal(full, "anna") == RefusalReason.NO_PLACE
 
 
+@pytest.fixture
+def asked(office: Office) -> Office:
+    """A place is held for Bartek, and their town sends somebody instead who is not known yet."""
+    office.session(capacity=1, free_places="offered", offer_hours=48)
+    office.ask("anna")
+    office.ask("bartek", at=NOON + SECOND)
+    office.withdraw("anna", at=NOON + 2 * SECOND)
+    assert office.substitute("bartek", "late", at=NOON + 3 * SECOND) == []
+    return office
+
+
+@pytest.mark.parametrize("says", ["accept", "confirmed"])
+def test_what_who_comes_says_to_the_offer_waits_behind_the_substitution_that_gives_it_to_them(
+    asked: Office, says: str
+) -> None:
+    at = {"at": NOON + 4 * SECOND}
+    assert (asked.answer("late", says, **at) if says == "accept" else asked.reply("late", says, **at)) == []
+    assert asked.member("late") == [OFFERED, WITHDRAWN, ENROLLED]
+    assert asked.place("late").reply == Reply.CONFIRMED
+
+
+def test_it_is_decided_with_it_also_where_what_it_waited_for_is_news_of_who_leaves(asked: Office) -> None:
+    asked.answer("late", "accept", at=NOON + 4 * SECOND)
+    assert asked.erased("bartek") == [WITHDRAWN, REFUSED, REFUSED]
+    assert refusal(asked, "late") == RefusalReason.NO_OFFER
+
+
+def test_what_was_said_before_the_substitution_is_no_answer_to_what_it_gives(asked: Office) -> None:
+    assert asked.answer("late", "accept", at=NOON + 2 * SECOND) == [REFUSED]
+
+
+def test_who_is_asked_themselves_answers_at_once_also_if_they_are_to_come_for_another_one(asked: Office) -> None:
+    asked.erased("late")
+    assert asked.substitute("somebody", "bartek", at=NOON + 3 * SECOND) == []
+    assert asked.answer("bartek", "accept", at=NOON + 4 * SECOND) == [ENROLLED]
+
+
 def test_it_waits_for_the_place_that_the_team_rule_may_still_give(office: Office) -> None:
     office.session(kind=SessionKind.SUPPLEMENTARY, capacity=5)
     assert office.substitute("late", "dawid") == []

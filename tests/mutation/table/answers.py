@@ -275,6 +275,24 @@ MUTATIONS = (
         ),
     ),
     Mutation(
+        "who is to come by a substitution that waits is heard behind it",
+        "services/enrolment/handlers.py",
+        "        case OfferAnswered() | ReplyGiven() if _is_to_come(working, body, heard.appended_at):\n            decided = Wait(\"turn\")\n",
+        "",
+        (
+            "tests/enrolment/test_substitution.py::test_what_who_comes_says_to_the_offer_waits_behind_the_substitution_that_gives_it_to_them",
+        ),
+    ),
+    Mutation(
+        "what who comes has said is taken up with the substitution",
+        "services/enrolment/handlers.py",
+        '                scopes.add(f"{held.about[0]}/{held.about[-1]}")\n',
+        "                pass\n",
+        (
+            "tests/enrolment/test_substitution.py::test_it_is_decided_with_it_also_where_what_it_waited_for_is_news_of_who_leaves",
+        ),
+    ),
+    Mutation(
         "a refused substitution is told of both",
         "services/enrolment/handlers.py",
         "                note_refused(working, heard, body.comes if fact.person_id == body.leaves else body.leaves)",
