@@ -144,7 +144,8 @@ def settle(
                 said = {**answering(asked), **asked_at(place, AskedFor.PLACE, None)}
                 last = {"queued_at": decided_at, "queue": _numbers(places, 1), "priority": 0}
                 over = offer_over(place, min(decided_at, asked.at) if asked else decided_at)
-                fields, standing = {**fields, **over, **said, **last}, Standing.WAITLISTED
+                # What they confirmed was a place that they had before.
+                fields, standing = {**fields, **over, **NO_REPLY, **said, **last}, Standing.WAITLISTED
             line.append(InLine(place, fields, standing))
     line += _coming(session_id, places, entering)
     line.sort(key=lambda one: one.order)

@@ -557,6 +557,24 @@ def test_who_let_an_offer_go_and_is_asked_again_is_not_answered_for_by_what_they
     assert office.answer("bartek", "accept", at=NOON + 4 * SECOND) == [ENROLLED]
 
 
+def test_who_lets_an_offer_go_has_not_said_that_they_come_by_what_they_confirmed_before(office: Office) -> None:
+    """Their town was out meanwhile, and somebody else has the place since."""
+    office.session(**OFFERS, after_offer="to_the_end")
+    office.ask("anna")
+    office.reply("anna", "confirmed")
+    office.town(OTHER)
+    for person in ("olga", "piotr"):
+        office.member(person, OTHER)
+        office.ask(person, at=NOON + SECOND)
+    office.town(model=CityWithdrawn, at=NOON + 2 * SECOND)
+    office.town(at=NOON + 3 * SECOND)
+    office.answer("olga", "decline", at=NOON + 4 * SECOND)
+    office.answer("anna", "decline", at=NOON + 5 * SECOND)
+    assert office.place("anna").state == Standing.WAITLISTED
+    office.gives_extra("anna", at=NOON + 6 * SECOND)
+    assert (office.place("anna").state, office.place("anna").reply) == (Standing.ENROLLED, Reply.NONE)
+
+
 # --- what people reply ---------------------------------------------------------------------
 
 
