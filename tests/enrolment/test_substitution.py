@@ -22,8 +22,8 @@ from shared.contracts.planner import SessionCancelled, SessionDrafted, SessionKi
 from shared.contracts.portal import Reply
 from shared.contracts.selection import CityWithdrawn
 from shared.state.working import Answer
-from shared.testing import NOON
-from tests.enrolment.office import DAY, OTHER, START, Office, membership, session
+from shared.testing import NOON, body_of, heard
+from tests.enrolment.office import DAY, OTHER, START, TOWN, Office, membership, session
 
 ENROLLED, WAITLISTED, WITHDRAWN, REFUSED, OFFERED = (
     "ParticipantEnrolled",
@@ -154,6 +154,20 @@ def test_it_is_not_where_their_town_has_its_share(office: Office) -> None:
     assert office.substitute("celina", "dawid", at=NOON + DAY) == [WAITLISTED, WITHDRAWN]
 
 
+def test_it_is_not_where_somebody_before_them_in_line_is_to_have_it(office: Office) -> None:
+    """On the release day, before that is decided."""
+    office.session(capacity=2, places_per_town=1, release_date="2026-11-20")
+    office.session("other", date="2026-12-08")
+    office.ask("celina", "other")
+    for number, person in enumerate(("anna", "bartek", "celina")):
+        office.ask(person, at=NOON + number * SECOND)
+    office.session("other", at=NOON + 4 * SECOND, now=NOON + 4 * SECOND)
+    day = dt.datetime(2026, 11, 19, 23, tzinfo=dt.UTC)
+    assert office.substitute("celina", "dawid", at=day, now=day) == [WAITLISTED, WITHDRAWN]
+    office.pass_to(day)
+    assert office.with_standing(Standing.ENROLLED) == ["anna", "bartek"]
+
+
 def test_the_same_substitution_a_second_time_changes_nothing(full: Office) -> None:
     full.substitute("anna", "dawid", event_id="s-1")
     assert full.substitute("anna", "dawid", event_id="s-1") == []
@@ -211,6 +225,33 @@ def test_a_town_does_not_replace_the_people_of_another(full: Office) -> None:
     full.member("olga", OTHER)
     assert full.substitute("anna", "olga", city_id=OTHER) == [REFUSED]
     assert refusal(full, "anna") == RefusalReason.NOT_OF_TOWN
+
+
+def test_nobody_comes_instead_of_a_guest_of_the_office_who_is_of_no_town(full: Office) -> None:
+    full.registered("guest")
+    full.gives_extra("guest")
+    assert full.substitute("guest", "dawid", at=NOON + DAY) == [REFUSED]
+    assert (full.place("guest").state, full.place("guest").refusal) == (Standing.ENROLLED, RefusalReason.NOT_OF_TOWN)
+
+
+def test_a_place_that_an_archive_tells_waits_for_the_team_that_may_give_it_on(office: Office) -> None:
+    told = {"session_id": "s", "request_id": None, "request_source": None, "request_digest": None, "city_id": None}
+    office.session()
+    office.mind.hear(heard(body_of(ParticipantEnrolled, **told, person_id="late"), source="urn:archive"))
+    assert office.substitute("late", "dawid", at=NOON + SECOND) == []
+    assert office.member("late") == [ENROLLED, WITHDRAWN]
+
+
+@pytest.mark.parametrize("city_id", [TOWN, OTHER])
+def test_a_place_of_which_nobody_said_for_which_town_it_is_is_that_of_the_team_they_are_in(
+    full: Office, city_id: str
+) -> None:
+    full.registered("guest")
+    full.gives_extra("guest")
+    full.town(OTHER)
+    full.member("guest", city_id)
+    came = full.substitute("guest", "dawid", at=NOON + DAY)
+    assert came == ([ENROLLED, WITHDRAWN] if city_id == TOWN else [REFUSED])
 
 
 def test_who_is_in_no_team_of_the_town_does_not_come_for_it(full: Office) -> None:

@@ -293,6 +293,31 @@ MUTATIONS = (
         ),
     ),
     Mutation(
+        "no town gives on the place of a guest of the office",
+        "services/enrolment/substituting.py",
+        "    if place.city_id is None and ",
+        "    if False and ",
+        (
+            "tests/enrolment/test_substitution.py::test_nobody_comes_instead_of_a_guest_of_the_office_who_is_of_no_town",
+        ),
+    ),
+    Mutation(
+        "a seat that is found by a substitution is nobody's before them in line",
+        "services/enrolment/substituting.py",
+        "    return next((one.numbers for one in facts if one.person_id == place.person_id and one.becomes.takes_seat), None)",
+        "    return next((one.numbers for one in facts if one.becomes.takes_seat), None)",
+        ("tests/enrolment/test_substitution.py::test_it_is_not_where_somebody_before_them_in_line_is_to_have_it",),
+    ),
+    Mutation(
+        "who lets an offer go has not confirmed that they come",
+        "services/enrolment/settling.py",
+        "{**fields, **over, **NO_REPLY, **said, **last}",
+        "{**fields, **over, **said, **last}",
+        (
+            "tests/enrolment/test_offers.py::test_who_lets_an_offer_go_has_not_said_that_they_come_by_what_they_confirmed_before",
+        ),
+    ),
+    Mutation(
         "a refused substitution is told of both",
         "services/enrolment/handlers.py",
         "                note_refused(working, heard, body.comes if fact.person_id == body.leaves else body.leaves)",
