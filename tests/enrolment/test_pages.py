@@ -23,7 +23,7 @@ from services.enrolment.pages import place as place_page
 from services.enrolment.pages.showing import Act, Shown, Time, seen_of
 from shared import telemetry
 from shared.contracts.directory import PersonMerged, PersonRegistered
-from shared.contracts.enrolment import AskedFor, PlacesSettled, RefusalReason, Standing, WithdrawalReason
+from shared.contracts.enrolment import AskedFor, Basis, PlacesSettled, RefusalReason, Standing, WithdrawalReason
 from shared.contracts.model import Language, members
 from shared.contracts.planner import SessionCancelled, SessionRescheduled, TaskGiven
 from shared.contracts.portal import (
@@ -150,6 +150,16 @@ async def test_whoever_waits_is_promised_no_place_that_they_cannot_get(here: Par
     assert "nie przydzielamy już miejsc" in text and "Dopóki" not in text
     page = await here.get("anna")
     assert "nikt już nie dostanie Twojego miejsca" in read(page.text) and buttons(page.text) == ["give_back"]
+
+
+@pytest.mark.parametrize(("language", "words"), [(PL, "nikt inny go nie dostanie"), (EN, "nobody else gets it")])
+async def test_whoever_has_a_place_beside_the_others_does_not_read_that_somebody_waits_for_it(
+    here: Participant, language: Language, words: str
+) -> None:
+    await here.begin("anna", "bartek", "celina")
+    await _set(here, basis=Basis.OFFICE.value)
+    text = read((await here.get(language=language)).text)
+    assert words in text and "goes to whoever waits" not in text and "pierwsza osoba z listy" not in text
 
 
 async def test_who_asked_too_early_reads_when_enrolment_opens_until_it_has(here: Participant) -> None:
@@ -615,6 +625,7 @@ def test_every_state_is_a_whole_page_in_both_languages(time: Time, language: Lan
             (act,),
             may_ask_again=flag,
             are_given=ahead == 0,
+            is_extra=flag,
             opens_at=None,
             is_elsewhere=flag,
             seen="1.x.1.x",

@@ -8,7 +8,7 @@ from typing import assert_never
 
 from services.enrolment.eligibility import may_ask
 from services.enrolment.state import Person, Place, Session
-from shared.contracts.enrolment import AskedFor, RefusalReason, Standing, WithdrawalReason
+from shared.contracts.enrolment import AskedFor, Basis, RefusalReason, Standing, WithdrawalReason
 from shared.contracts.model import Language
 from shared.contracts.planner import CODE_FIELD, TaskGiven
 from shared.contracts.portal import (
@@ -101,6 +101,8 @@ class Shown:
     """Whether a place may be asked for here, once this one is given back."""
     are_given: bool
     """Whether a place that becomes free goes to whoever waits."""
+    is_extra: bool
+    """Whether the office gave it beside the rules: nobody waits for it."""
     opens_at: dt.datetime | None
     """When enrolment opens, if that is still to come."""
     is_elsewhere: bool
@@ -149,6 +151,7 @@ def shown(found: Found, *, language: Language, arranged: str, now: dt.datetime) 
         acts=acts_of(found, now),
         may_ask_again=may_ask_again(found, now),
         are_given=session.state.takes_place and now < found.gives_until,
+        is_extra=place is not None and place.basis is Basis.OFFICE,
         opens_at=opens_at if opens_at is not None and now < opens_at else None,
         is_elsewhere=place is not None and bool(place.clashes_with),
         seen=seen_of(place, session),

@@ -277,7 +277,7 @@ MUTATIONS = (
     Mutation(
         "who is to come by a substitution that waits is heard behind it",
         "services/enrolment/handlers.py",
-        "        case OfferAnswered() | ReplyGiven() if _is_to_come(working, body, heard.appended_at):\n            decided = Wait(\"turn\")\n",
+        '        case OfferAnswered() | ReplyGiven() if _is_to_come(working, body, heard.appended_at):\n            decided = Wait("turn")\n',
         "",
         (
             "tests/enrolment/test_substitution.py::test_what_who_comes_says_to_the_offer_waits_behind_the_substitution_that_gives_it_to_them",
@@ -297,9 +297,7 @@ MUTATIONS = (
         "services/enrolment/substituting.py",
         "    if place.city_id is None and ",
         "    if False and ",
-        (
-            "tests/enrolment/test_substitution.py::test_nobody_comes_instead_of_a_guest_of_the_office_who_is_of_no_town",
-        ),
+        ("tests/enrolment/test_substitution.py::test_nobody_comes_instead_of_a_guest_of_the_office_who_is_of_no_town",),
     ),
     Mutation(
         "a seat that is found by a substitution is nobody's before them in line",

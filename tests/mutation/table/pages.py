@@ -384,6 +384,15 @@ MUTATIONS = (
         ),
     ),
     Mutation(
+        "nobody waits for a place beside the others",
+        "services/enrolment/pages/showing.py",
+        "        is_extra=place is not None and place.basis is Basis.OFFICE,",
+        "        is_extra=False,",
+        (
+            "tests/enrolment/test_pages.py::test_whoever_has_a_place_beside_the_others_does_not_read_that_somebody_waits_for_it",
+        ),
+    ),
+    Mutation(
         "a refused substitution hides no refusal of what somebody asked themselves",
         "services/enrolment/pages/reading.py",
         "    return RefusalReason(before) if before else None",
