@@ -174,10 +174,19 @@ def _with_team(working: Working, session: Session, place: Place | None, asked: A
 def _member(
     working: Working, session: Session, person_id: str, membership: Membership, asked: Asked | None = None
 ) -> Entry:
-    """One of the team, in line since they joined it."""
+    """One of the team, in line since they joined it; who had given their place back, since they asked again."""
     since = dt.datetime.combine(membership.from_date, dt.time(), dt.UTC)
+    place = working[Place].get(session.session_id, person_id)
+    again = asked.at if asked is not None else _asked_again_at(place) if place is not None else None
+    since = max(since, again or since)
     at_once = clashes(working, session, person_id)
     return Entry(person_id, session.city_id, Basis.TEAM, since, asked, clashes_with=at_once)
+
+
+def _asked_again_at(place: Place) -> dt.datetime | None:
+    """When somebody who had said that they do not come took that back."""
+    had_said_no = place.withdrawal_asked_at is not None or place.reason is WithdrawalReason.REQUESTED
+    return place.last_asked_at if had_said_no and place.last_asked_for is AskedFor.PLACE else None
 
 
 def _one_more(
