@@ -533,7 +533,7 @@ def test_a_priority_that_is_heard_after_its_person_left_the_list_and_asked_anew_
     """They had said before it was made that they do not come."""
     on_offer.withdraw("bartek", at=NOON - SECOND / 2)
     assert on_offer.ask("bartek", at=NOON + 2 * SECOND) == [WAITLISTED]
-    assert on_offer.prefers("bartek", 50, at=NOON + SECOND) == [WAITLISTED]
+    assert on_offer.prefers("bartek", 50, at=NOON - SECOND * 3 / 4) == [WAITLISTED]
 
 
 def test_what_is_said_after_the_deadline_is_no_answer_to_an_offer_that_a_rule_ends_before_that_is_decided(
