@@ -28,6 +28,7 @@ from services.enrolment.eligibility import (
     seats_of,
     settles_at,
     stays_out,
+    town_of_guest,
     town_of_place,
     will_not_come,
 )
@@ -75,8 +76,10 @@ def decide_session(working: Working, session: Session, *, at: dt.datetime | None
     changing: dict[str, dict[str, Any]] = {}
     for place in places:
         if place.is_active and now < session.starts_at and not is_erased(working, place.person_id):
-            outside = place.basis == Basis.OFFICE  # Nobody asks for which town they come.
-            town = place.city_id if outside else town_of_place(working, session, place)
+            if place.basis == Basis.OFFICE:  # Nobody asks whether they may come for that town.
+                town: str | WithdrawalReason | None = place.city_id or town_of_guest(working, session, place.person_id)
+            else:
+                town = town_of_place(working, session, place)
             if will_not_come(place, session):
                 leaving[place.person_id] = Leave(WithdrawalReason.REQUESTED, said_at=place.last_asked_at)
             elif isinstance(town, WithdrawalReason):

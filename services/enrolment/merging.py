@@ -101,6 +101,7 @@ def _together(kept: Place, both: list[Place]) -> dict[str, Any]:
     """What is said of the place that is kept, with what the person has said under either id."""
     fields = carried(kept) | _said(kept, both)
     fields["episode"] = max(one.episode for one in both)
+    fields["city_id"] = next((one.city_id for one in (kept, *both) if one.city_id is not None), None)
     if kept.is_active:
         alike = [one for one in both if one.is_active]
         first = min(alike, key=lambda one: one.in_line)

@@ -316,6 +316,24 @@ MUTATIONS = (
         ),
     ),
     Mutation(
+        "a guest of the office is of the town whose team they turn out to be in",
+        "services/enrolment/decisions.py",
+        "= place.city_id or town_of_guest(working, session, place.person_id)",
+        "= place.city_id",
+        (
+            "tests/enrolment/test_office.py::test_a_place_beside_the_rules_is_that_of_the_town_whose_team_its_person_is_in_whenever_that_becomes_known",
+        ),
+    ),
+    Mutation(
+        "of two places of one human that is kept says for which town, if either does",
+        "services/enrolment/merging.py",
+        '    fields["city_id"] = next((one.city_id for one in (kept, *both) if one.city_id is not None), None)\n',
+        "",
+        (
+            "tests/enrolment/test_office.py::test_who_turns_out_to_be_a_guest_of_the_office_comes_for_their_town_all_the_same",
+        ),
+    ),
+    Mutation(
         "a refused substitution is told of both",
         "services/enrolment/handlers.py",
         "                note_refused(working, heard, body.comes if fact.person_id == body.leaves else body.leaves)",
