@@ -139,7 +139,7 @@ class Session(Counted):
     places_per_town: int | None = Field(description="How many of one town may have a place, likewise.")
     taken: int = Field(description="Of the seats: who has one, and who is offered one.")
     extra: int = Field(description="Places that the office gave beside the rules: in no other figure but `enrolled`.")
-    free: int = Field(ge=0)
+    free: int = Field(ge=0, description="Seats that nobody has, and that nobody is offered: also once none is given.")
     over_capacity: int = Field(
         ge=0, description="How many more have a place than there are seats: until then none is given."
     )

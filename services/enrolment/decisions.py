@@ -28,6 +28,7 @@ from services.enrolment.eligibility import (
     seats_of,
     settles_at,
     stays_out,
+    town_of_guest,
     town_of_place,
     will_not_come,
 )
@@ -75,8 +76,10 @@ def decide_session(working: Working, session: Session, *, at: dt.datetime | None
     changing: dict[str, dict[str, Any]] = {}
     for place in places:
         if place.is_active and now < session.starts_at and not is_erased(working, place.person_id):
-            outside = place.basis == Basis.OFFICE  # Nobody asks for which town they come.
-            town = place.city_id if outside else town_of_place(working, session, place)
+            if place.basis == Basis.OFFICE:  # Nobody asks whether they may come for that town.
+                town: str | WithdrawalReason | None = place.city_id or town_of_guest(working, session, place.person_id)
+            else:
+                town = town_of_place(working, session, place)
             if will_not_come(place, session):
                 leaving[place.person_id] = Leave(WithdrawalReason.REQUESTED, said_at=place.last_asked_at)
             elif isinstance(town, WithdrawalReason):
@@ -174,10 +177,19 @@ def _with_team(working: Working, session: Session, place: Place | None, asked: A
 def _member(
     working: Working, session: Session, person_id: str, membership: Membership, asked: Asked | None = None
 ) -> Entry:
-    """One of the team, in line since they joined it."""
+    """One of the team, in line since they joined it; who had given their place back, since they asked again."""
     since = dt.datetime.combine(membership.from_date, dt.time(), dt.UTC)
+    place = working[Place].get(session.session_id, person_id)
+    again = asked.at if asked is not None else _asked_again_at(place) if place is not None else None
+    since = max(since, again or since)
     at_once = clashes(working, session, person_id)
     return Entry(person_id, session.city_id, Basis.TEAM, since, asked, clashes_with=at_once)
+
+
+def _asked_again_at(place: Place) -> dt.datetime | None:
+    """When somebody who had said that they do not come took that back."""
+    had_said_no = place.withdrawal_asked_at is not None or place.reason is WithdrawalReason.REQUESTED
+    return place.last_asked_at if had_said_no and place.last_asked_for is AskedFor.PLACE else None
 
 
 def _one_more(

@@ -199,6 +199,12 @@ def town_of_place(working: Working, session: Session, place: Place) -> str | Wit
     return WithdrawalReason.LEFT_TEAM if any(ended) else WithdrawalReason.NOT_IN_TEAM
 
 
+def town_of_guest(working: Working, session: Session, person_id: str) -> str | None:
+    """The town in whose team somebody is then who comes beside the rules; of several, one that takes part. None: in no team that is known yet."""
+    towns = [membership.city_id for membership in current_memberships(working, session, person_id)]
+    return next((city_id for city_id in towns if qualifies(working, city_id, session)), towns[0] if towns else None)
+
+
 # --- what people said of themselves ----------------------------------------------------------
 
 

@@ -11,7 +11,14 @@ from services.enrolment.meaning import Fate, What
 from services.enrolment.statements import body_of, that_held
 from services.enrolment.why import InLine, Known, Step, answered_by, chain, line_at
 from shared.contracts.directory import PersonMerged, last_day_after
-from shared.contracts.enrolment import EnrolmentRefused, PlaceState, Standing, WithdrawalReason, standing_after
+from shared.contracts.enrolment import (
+    AskedFor,
+    EnrolmentRefused,
+    PlaceState,
+    Standing,
+    WithdrawalReason,
+    standing_after,
+)
 from shared.contracts.planner import SessionFact, SessionKind, SessionStanding, session_standing_after
 from shared.values import immutable
 
@@ -45,7 +52,9 @@ def verdict(known: Known, at: dt.datetime) -> Verdict:
     held = _open_hold(known, steps, at)
     if held is not None:
         return Verdict(Fate.HELD, standing, held)
-    refused = _last(steps, lambda step: step.is_refusal and step.what is not What.ANSWERED_ELSEWHERE)
+    # What they asked themselves, or were nominated for, before what a town could not do with anybody else.
+    refused = _last(steps, lambda step: step.is_refusal and not _is_of_substitution(step))
+    refused = refused or _last(steps, lambda step: step.is_refusal and step.what is not What.ANSWERED_ELSEWHERE)
     refused = refused or _last(steps, lambda step: step.is_refusal)
     other = _another_id(known, steps, at)
     is_merged = place is not None and place.reason == WithdrawalReason.MERGED  # That line names the other one.
@@ -79,6 +88,10 @@ def _is_of_place(step: Step) -> bool:
 
 def _last(steps: Sequence[Step], fits: Any) -> Step | None:
     return next((step for step in reversed(steps) if fits(step)), None)
+
+
+def _is_of_substitution(step: Step) -> bool:
+    return step.request is not None and step.request.asked_for is AskedFor.SUBSTITUTION
 
 
 def _why_active(steps: Sequence[Step], place: Step) -> Step:

@@ -72,8 +72,8 @@ from shared.contracts.portal import (
 )
 from shared.contracts.rules import StageOpened
 from shared.contracts.selection import CityFact
-from shared.events.envelope import NO_PARTITION, Heard, Reason
-from shared.state.merged import Merged, ids_of
+from shared.events.envelope import NO_PARTITION, Heard, Reason, about_of
+from shared.state.merged import Merged, ids_of, survivor
 from shared.state.working import Due, Held, Working
 
 
@@ -266,6 +266,7 @@ DUE: dict[str, Any] = {
 
 
 OF_TOWNS = frozenset(kind.type_name() for kind in members(TownRequest))
+SUBSTITUTION = SubstitutionRequested.type_name()
 
 
 def is_acted_on(heard: Heard[Any]) -> TypeGuard[Heard[Acting]]:
@@ -340,7 +341,10 @@ def _taken_up(working: Working, waiting: Iterable[Held], *, until: dt.datetime |
     found = {working[Held].key(held): held for held in waiting}
     for held in list(found.values()):
         if held.type in OF_TOWNS:
-            in_line = (one for one in working[Held].where("about", held.about[0]) if one.scope == held.scope)
+            scopes = {held.scope}
+            if held.type == SUBSTITUTION:  # What who comes has said to it waits for it.
+                scopes.add(f"{held.about[0]}/{held.about[-1]}")
+            in_line = (one for one in working[Held].where("about", held.about[0]) if one.scope in scopes)
             found |= {working[Held].key(one): one for one in in_line}
     found = {key: held for key, held in found.items() if until is None or until <= held.expires_at}
     for key in found:
@@ -448,6 +452,8 @@ def _answer(working: Working, heard: Heard[Asking], now: dt.datetime, *, before:
     match body:
         case _ if working.waits_its_turn(heard.body):
             decided = Wait("turn")
+        case OfferAnswered() | ReplyGiven() if _is_to_come(working, body, heard.appended_at):
+            decided = Wait("turn")
         case EnrolmentRequested():
             decided = decide_request(working, session, body.person_id, **how)
         case WithdrawalRequested():
@@ -484,6 +490,21 @@ def _answer(working: Working, heard: Heard[Asking], now: dt.datetime, *, before:
     if isinstance(body, AboutAPlace) and not _is_answered(decided, asked):  # It is so already.
         stands = working[Place].get(body.session_id, body.person_id)
         _leave_unchanged(working, heard, stands.event_id if stands else "")
+
+
+def _is_to_come(working: Working, body: OfferAnswered | ReplyGiven, at: dt.datetime) -> bool:
+    """Whether the place that somebody answers to is one that their town had asked to give them before, which waits."""
+    place, held, about = working[Place].get(body.session_id, body.person_id), working[Held], about_of(body)
+    if place is not None and place.state.takes_seat:
+        return False
+    subject = next((one for one in about if held.knows(about=one)), about[0])
+    return any(
+        one.type == SUBSTITUTION
+        and one.appended_at <= at
+        and one.about[0] == about[0]
+        and survivor(working, one.about[-1].removeprefix("person/")) == body.person_id
+        for one in held.where("about", subject)
+    )
 
 
 def _set_aside(working: Working, heard: Heard[Asking], why: NotDone) -> None:

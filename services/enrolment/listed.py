@@ -128,4 +128,6 @@ class TownsPlaces(Counted):
     name: str | None
     extra: int = Field(description="Beside the rules: of those enrolled, and counted against no share.")
     share: int | None = Field(description="How many of the town may have a place; null: as many as there are.")
-    free: int = Field(ge=0, description="How many more of the town could have one now.")
+    free: int = Field(
+        ge=0, description="How many more of the town could have one now: none once places do not move any more."
+    )

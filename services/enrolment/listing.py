@@ -13,10 +13,10 @@ from services.enrolment.answers import Session
 from services.enrolment.listed import AnsweredRequest, GivenReply, HeldRequest, OpenOffer, TownsPlaces
 from services.enrolment.state import begin_of
 from services.enrolment.subjects import session_subject
-from services.enrolment.tables import CALL, COUNTS, PERSON, PLACE, SESSION, TOWN, taken_of
+from services.enrolment.tables import CALL, COUNTS, PERSON, PLACE, SESSION, SETTLED, TOWN, taken_of
 from shared.contracts import EVENTS
 from shared.contracts.enrolment import SEATED, AskedFor, Standing
-from shared.contracts.planner import SessionStanding
+from shared.contracts.planner import SessionStanding, gives_until
 from shared.outbox.journal import JOURNAL
 from shared.postgres.database import any_of
 from shared.postgres.merged import survivors_of
@@ -73,6 +73,11 @@ _TOWNS = (
     sa.select(PLACE.c.city_id, *COUNTS)
     .where(PLACE.c.session_id == sa.bindparam("session"), PLACE.c.city_id.isnot(None))
     .group_by(PLACE.c.city_id)
+)
+_ANNOUNCED = (
+    sa.select(sa.func.least(SESSION.c.heard_at, SETTLED.c.announced_at))
+    .outerjoin(SETTLED, SETTLED.c.session_id == SESSION.c.session_id)
+    .where(SESSION.c.session_id == sa.bindparam("session"))
 )
 _CALLED = sa.select(CALL.c.city_id).where(CALL.c.session_id == sa.bindparam("session"), CALL.c.ended.is_(None))
 _NAMES = sa.select(TOWN.c.city_id, TOWN.c.name).order_by(TOWN.c.city_id, TOWN.c.stage)
@@ -139,12 +144,20 @@ async def towns(
     names = {row.city_id: row.name for row in await connection.execute(_NAMES.where(TOWN.c.city_id.in_(chosen)))}
     released_at = begin_of(session.terms.release_date, session.meetings)
     share = None if released_at is not None and now >= released_at else session.places_per_town
+    announced_at = (await connection.execute(_ANNOUNCED, {"session": session.session_id})).scalar_one()
+    free = session.free if are_given(session, announced_at, now) else 0
     return [
         TownsPlaces(
-            name=names.get(one), share=share, free=_free(counted.get(one), session, share), **_counts(one, counted)
+            name=names.get(one), share=share, free=_free(counted.get(one), free, share), **_counts(one, counted)
         )
         for one in chosen
     ]
+
+
+def are_given(session: Session, announced_at: dt.datetime, now: dt.datetime) -> bool:
+    """Whether anybody could get a free seat now."""
+    until = gives_until(session.starts_at, session.ends_at, session.terms.freeze_hours, announced_at)
+    return session.state.takes_place and now < until
 
 
 def _counts(city_id: str, counted: dict[str, Any]) -> dict[str, Any]:
@@ -152,11 +165,11 @@ def _counts(city_id: str, counted: dict[str, Any]) -> dict[str, Any]:
     return {**counts, **counted.get(city_id, {}), "city_id": city_id}
 
 
-def _free(row: Any, session: Session, share: int | None) -> int:
+def _free(row: Any, free: int, share: int | None) -> int:
     if share is None:
-        return session.free
+        return free
     taken = taken_of(row) if row else 0
-    return max(0, min(session.free, share - taken))
+    return max(0, min(free, share - taken))
 
 
 async def _page(

@@ -101,6 +101,7 @@ def _together(kept: Place, both: list[Place]) -> dict[str, Any]:
     """What is said of the place that is kept, with what the person has said under either id."""
     fields = carried(kept) | _said(kept, both)
     fields["episode"] = max(one.episode for one in both)
+    fields["city_id"] = next((one.city_id for one in (kept, *both) if one.city_id is not None), None)
     if kept.is_active:
         alike = [one for one in both if one.is_active]
         first = min(alike, key=lambda one: one.in_line)
@@ -109,7 +110,7 @@ def _together(kept: Place, both: list[Place]) -> dict[str, Any]:
     if len(offers) > 1:  # They were told of both, and may answer as long as either holds.
         fields["offered_at"] = min(one.offered_at or _BEFORE_ALL for one in offers)
         fields["offered_until"] = max(one.offered_until or _BEFORE_ALL for one in offers)
-    asked_before = max(both, key=lambda one: one.last_offered_at or _BEFORE_ALL)
+    asked_before = max(both, key=lambda one: one.last_offer_ended_at or _BEFORE_ALL)
     fields |= {name: getattr(asked_before, name) for name in ("last_offered_at", "last_offer_ended_at")}
     replied = max((one for one in both if one.state is kept.state), key=_replied_at)
     return fields | {name: getattr(replied, name) for name in ("reply", "replied_at", "replied_for")}

@@ -8,7 +8,7 @@ from typing import assert_never
 
 from services.enrolment.corrections import NotDone
 from services.enrolment.decisions import settled_with
-from services.enrolment.eligibility import Wait, asked_since, current_memberships, is_ahead, qualifies
+from services.enrolment.eligibility import Wait, asked_since, is_ahead, town_of_guest
 from services.enrolment.people import is_erased, memberships_of
 from services.enrolment.settling import Entry, Leave
 from services.enrolment.state import Person, Place, Session
@@ -84,14 +84,8 @@ def _extra_place(
         said = {**answering(asked), **asked_at(place, AskedFor.PLACE, asked), **NO_OFFER, "basis": Basis.OFFICE}
         return settled_with(working, session, at=asked.at, now=now, changing={person_id: said})
     city_id = place.city_id if place is not None else None
-    entry = Entry(person_id, city_id or _town(working, session, person_id), Basis.OFFICE, asked.at, asked)
+    entry = Entry(person_id, city_id or town_of_guest(working, session, person_id), Basis.OFFICE, asked.at, asked)
     return settled_with(working, session, at=asked.at, now=now, entering=[entry])
-
-
-def _town(working: Working, session: Session, person_id: str) -> str | None:
-    """The town in whose team the person is then; of several, one that takes part."""
-    towns = [membership.city_id for membership in current_memberships(working, session, person_id)]
-    return next((city_id for city_id in towns if qualifies(working, city_id, session)), towns[0] if towns else None)
 
 
 def _not_now(detail: str) -> NotDone:

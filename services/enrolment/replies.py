@@ -94,7 +94,7 @@ def _why_no_answer(
 
 def _let_go_since(place: Place, session: Session, at: dt.datetime) -> bool:
     """Whether they have said since that they do not take it, or that they do not come."""
-    waits_behind = place.let_go_at is not None and at < place.let_go_at
+    waits_behind = place.is_active and place.let_go_at is not None and at < place.let_go_at
     return waits_behind or asked_since(place, session, AskedFor.WITHDRAWAL, at)
 
 

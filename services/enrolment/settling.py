@@ -8,13 +8,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from services.enrolment.state import Place, in_line
+from services.enrolment.state import Place, in_line, lets_go
 from services.enrolment.stating import (
     CARRIED,
     NO_OFFER,
-    NO_OFFER_BEFORE,
     NO_REPLY,
     Asked,
+    anew,
     answering,
     asked_at,
     carried,
@@ -143,8 +143,9 @@ def settle(
                 asked = to_the_end[place.person_id]
                 said = {**answering(asked), **asked_at(place, AskedFor.PLACE, None)}
                 last = {"queued_at": decided_at, "queue": _numbers(places, 1), "priority": 0}
-                over = offer_over(place, min(decided_at, asked.at if asked else place.offered_until or decided_at))
-                fields, standing = {**fields, **over, **said, **last}, Standing.WAITLISTED
+                over = offer_over(place, min(decided_at, asked.at) if asked else decided_at)
+                # What they confirmed was a place that they had before.
+                fields, standing = {**fields, **over, **NO_REPLY, **said, **last}, Standing.WAITLISTED
             line.append(InLine(place, fields, standing))
     line += _coming(session_id, places, entering)
     line.sort(key=lambda one: one.order)
@@ -232,9 +233,10 @@ def left(
 ) -> EnrolmentWithdrawn:
     """The fact that somebody is out of the session."""
     wants = AskedFor.WITHDRAWAL
+    said_at = leave.asked.at if leave.asked else leave.said_at or decided_at
     fields = {
         **carried(place),
-        **offer_over(place, leave.asked.at if leave.asked else decided_at),
+        **offer_over(place, said_at),
         "clashes_with": (),
         **answering(leave.asked),
         **asked_at(place, wants, leave.asked),
@@ -245,6 +247,9 @@ def left(
         "decided_at": decided_at,
         "reason": leave.reason,
     }
+    let_go = lets_go(leave.reason, fields["had"], fields["last_offered_at"], fields["last_offer_ended_at"])
+    if place.is_active and (let_go or leave.reason is WithdrawalReason.SUBSTITUTED):
+        fields["priority"] = 0  # It had brought them what it was for, or went on with the place.
     if leave.said_at is not None:
         fields["withdrawal_asked_at"] = leave.said_at
     if leave.reply is not None:
@@ -287,17 +292,13 @@ def _fields_of(session_id: str, entry: Entry, before: Place | None, number: int)
         "withdrawn_at": None,
         **({} if entry.nomination_id else answering(entry.asked)),
         **asked_at(before, AskedFor.PLACE, entry.asked),
-        "priority": 0 if before is None or before.reason in _ENDS_A_PRIORITY else before.priority,
+        "priority": before.priority if before is not None else 0,
         "queued_at": entry.since,
         **NO_OFFER,
-        **NO_OFFER_BEFORE,
+        **anew(before),
         **NO_REPLY,
         "clashes_with": entry.clashes_with,
     }
-
-
-_ENDS_A_PRIORITY = (WithdrawalReason.OFFER_DECLINED, WithdrawalReason.OFFER_EXPIRED)
-"""It had brought them what it was for."""
 
 
 def _numbers(places: Sequence[Place], number: int) -> int:

@@ -48,7 +48,6 @@ CARRIED = (
 )
 """What stays as it is in a new fact, unless that says otherwise."""
 NO_OFFER: dict[str, Any] = {"offered_at": None, "offered_until": None}
-NO_OFFER_BEFORE: dict[str, Any] = {"last_offered_at": None, "last_offer_ended_at": None}
 NO_REPLY: dict[str, Any] = {"reply": Reply.NONE, "replied_at": None, "replied_for": None}
 
 
@@ -82,10 +81,16 @@ def carried(place: Place) -> dict[str, Any]:
 
 
 def offer_over(place: Place, ended_at: dt.datetime) -> dict[str, Any]:
-    """That what was on offer to them is no longer: what they had sent by then was about that."""
+    """That what was on offer to them is no longer: what they had sent by then, and by its deadline, was about that."""
     if place.offered_at is None:
         return {}
+    ended_at = min(ended_at, place.offered_until or ended_at)
     return {**NO_OFFER, "last_offered_at": place.offered_at, "last_offer_ended_at": ended_at}
+
+
+def anew(before: Place | None) -> dict[str, Any]:
+    """Of who comes in anew nothing of an offer before that is kept but when they let one go: a priority from before that has ended with it."""
+    return {"last_offered_at": None, "last_offer_ended_at": before.let_go_at if before is not None else None}
 
 
 def answering(asked: Asked | None) -> dict[str, Any]:

@@ -6,27 +6,29 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import replace
 
-from services.enrolment.decisions import room_of
+from services.enrolment.decisions import settled_with
 from services.enrolment.eligibility import (
     Wait,
     announced_at,
     asked_since,
+    current_memberships,
     eligible_city,
     gone_since,
     is_ahead,
     never_eligible,
-    seated_in,
     why_not_for,
 )
 from services.enrolment.overlaps import in_the_way
 from services.enrolment.people import memberships_of
-from services.enrolment.settling import Leave, has_seat_for, left
+from services.enrolment.settling import Leave, left
 from services.enrolment.state import Place, Session
 from services.enrolment.statements import cancelled_since
-from services.enrolment.stating import NO_OFFER_BEFORE, NO_REPLY, Asked, asked_at, carried, placed, refuse
+from services.enrolment.stating import NO_REPLY, Asked, anew, asked_at, carried, placed, refuse
 from shared.contracts.enrolment import (
     LAST_EPISODE,
     AskedFor,
+    Basis,
+    Numbers,
     PlaceState,
     RefusalReason,
     Standing,
@@ -75,8 +77,8 @@ def decide_substitution(
         return [_refusal(working, session.session_id, found, asked)]
     facts: list[PlaceState] = []
     if not _came_for(before, place):
-        standing = Standing.ENROLLED if _finds_a_seat(working, session, place, asks.city_id, at, now) else place.state
-        facts.append(_comes(place, before, asks, asked, working.now, standing))
+        found_seat = _finds_a_seat(working, session, place, asks.city_id, at, now)
+        facts.append(_comes(place, before, asks, asked, working.now, found_seat))
     # Last: it answers. What is lost of these two with the end of our stream is said again as long as the answer is.
     gone = left(place, Leave(WithdrawalReason.SUBSTITUTED, asked), working.now, substituted_by=asks.comes)
     return [*facts, gone]
@@ -115,11 +117,24 @@ def _why_not_leaves(
         return Refused(asks.leaves, taken_for or RefusalReason.NO_PLACE)
     if place.city_id not in (None, asks.city_id):
         return Refused(asks.leaves, RefusalReason.NOT_OF_TOWN)
+    if place.city_id is None and (why_not := _why_not_theirs(working, session, place, asks)) is not None:
+        return why_not
     if asked_since(place, session, AskedFor.PLACE, at):
         return Refused(asks.leaves, RefusalReason.ASKED_SINCE)
     if place.offered_until is not None and at >= place.offered_until:
         return Refused(asks.leaves, RefusalReason.OFFER_EXPIRED)
     return None
+
+
+def _why_not_theirs(
+    working: Working, session: Session, place: Place, asks: SubstitutionRequested
+) -> Refused | Wait | None:
+    """Why a place of which nobody has said for which town it is, of an archive or beside the rules, is not that town's to give on: nobody else
+    sends somebody instead of a guest of the office."""
+    if any(one.city_id == asks.city_id for one in current_memberships(working, session, asks.leaves)):
+        return None
+    known = place.basis == Basis.OFFICE or memberships_of(working, asks.leaves)
+    return Refused(asks.leaves, RefusalReason.NOT_OF_TOWN) if known else Wait("person")
 
 
 def _why_not_comes(
@@ -152,12 +167,14 @@ def _came_for(before: Place | None, place: Place | None) -> bool:
 
 def _finds_a_seat(
     working: Working, session: Session, place: Place, city_id: str, at: dt.datetime, now: dt.datetime
-) -> bool:
-    """Whether who leaves waited although a seat is free for the town, because of what they have at the same time."""
+) -> Numbers | None:
+    """The numbers with which a seat is given that was free for the town, and that who leaves would have, but for what they have at the same
+    time: nobody before them in line. None: there is none, and the place stays as it was."""
     if not (place.state.waits and place.clashes_with):
-        return False
-    room = room_of(working, session, at=at, now=now)
-    return has_seat_for(city_id, seated_in(working, session.session_id), room)
+        return None
+    could = {place.person_id: {"clashes_with": (), "city_id": city_id}}
+    facts = settled_with(working, session, at=at, now=now, changing=could)
+    return next((one.numbers for one in facts if one.person_id == place.person_id and one.becomes.takes_seat), None)
 
 
 def _comes(
@@ -166,16 +183,16 @@ def _comes(
     asks: SubstitutionRequested,
     asked: Asked,
     decided_at: dt.datetime,
-    standing: Standing,
+    found_seat: Numbers | None,
 ) -> PlaceState:
-    """The place as it was, and somebody else's."""
+    """The place as it was, and somebody else's; or the seat that they have found."""
     episode = before.episode if before is not None else 0
     comes_in = before is None or not before.is_active
     return placed(
-        standing,
+        Standing.ENROLLED if found_seat else place.state,
         {
             **carried(place),
-            **NO_OFFER_BEFORE,
+            **anew(before),
             **NO_REPLY,
             "clashes_with": (),
             **asked_at(before, AskedFor.PLACE, asked),
@@ -183,6 +200,7 @@ def _comes(
             "city_id": asks.city_id,
             "episode": min(episode + comes_in, LAST_EPISODE),
             "substitute_for": asks.leaves,
+            "numbers": found_seat,
             "decided_at": decided_at,
         },
     )

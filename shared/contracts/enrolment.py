@@ -320,7 +320,8 @@ class PlaceState(Fact):
     """When the place was offered, and until when it is held: of an offer that is open."""
     last_offered_at: Moment | None = None
     last_offer_ended_at: Moment | None = None
-    """Of the offer before that, which is over: when it was made, and since when it is. What was sent between the two was an answer to it."""
+    """Of the offer before that, which is over: when it was made, and since when it is. What was sent between the two was an answer to it. The
+    second alone: when who has come in anew since had let one go."""
     reply: Reply = Reply.NONE
     replied_at: Moment | None = None
     replied_for: Digest | None = None

@@ -147,7 +147,7 @@ def test_whoever_lets_an_offer_go_waits_behind_all_others_also_if_the_office_had
     assert lines(why(office, "celina"))[-1] == "offer_let_go"
 
 
-@pytest.mark.parametrize("how", ["declines", "lets it pass"])
+@pytest.mark.parametrize("how", ["declines", "lets it pass", "gives it back", "declines, is removed and let in again"])
 def test_whoever_let_an_offer_go_and_asks_again_is_not_first_by_what_the_office_had_preferred_them_for(
     office: Office, how: str
 ) -> None:
@@ -156,7 +156,13 @@ def test_whoever_let_an_offer_go_and_asks_again_is_not_first_by_what_the_office_
         office.ask(person, at=NOON - (3 - number) * SECOND)
     office.prefers("celina", 50)
     office.withdraw("anna")
-    office.answer("celina", "decline") if how == "declines" else office.pass_to(ENDS)
+    if how == "lets it pass":
+        office.pass_to(ENDS)
+    else:
+        office.withdraw("celina") if how == "gives it back" else office.answer("celina", "decline")
+    if how.endswith("let in again"):
+        office.removes("celina")
+        office.lifts("celina")
     assert office.with_standing(Standing.OFFERED) == ["bartek"]
     office.ask("dawid", at=ENDS, now=ENDS)
     office.ask("celina", at=ENDS + SECOND)
@@ -508,6 +514,39 @@ def test_who_accepted_and_then_let_the_offer_go_reads_of_that_whichever_is_heard
         assert (office.place("bartek").state, office.place("bartek").refusal) == (stands, RefusalReason.WITHDRAWN_SINCE)
 
 
+@pytest.mark.parametrize("how", [*LETS_GO, "lets it pass"])
+def test_a_priority_from_before_an_offer_was_let_go_has_ended_also_of_who_has_left_and_asked_anew_before_it_is_heard(
+    office: Office, how: str
+) -> None:
+    offering(office)
+    LETS_GO[how](office) if how in LETS_GO else office.pass_to(ENDS)
+    anew = ENDS + SECOND
+    assert office.ask("bartek", at=anew, now=anew) == [WAITLISTED]
+    assert office.prefers("bartek", 50, at=NOON + SECOND) == []
+    assert office.mind.aside[-1].reason is Reason.CHANGED_SINCE
+    assert office.prefers("bartek", 50, at=anew + SECOND) == [WAITLISTED], "the office gives another one"
+
+
+def test_a_priority_that_is_heard_after_its_person_left_the_list_and_asked_anew_counts_where_they_let_no_offer_go(
+    on_offer: Office,
+) -> None:
+    """They had said before it was made that they do not come."""
+    on_offer.withdraw("bartek", at=NOON - SECOND / 2)
+    assert on_offer.ask("bartek", at=NOON + 2 * SECOND) == [WAITLISTED]
+    assert on_offer.prefers("bartek", 50, at=NOON - SECOND * 3 / 4) == [WAITLISTED]
+
+
+def test_what_is_said_after_the_deadline_is_no_answer_to_an_offer_that_a_rule_ends_before_that_is_decided(
+    on_offer: Office,
+) -> None:
+    """Enrolment was down over the deadline; what took the place, and gave it back, is heard first."""
+    since = {"at": ENDS + 2 * SECOND, "now": ENDS + DAY}
+    on_offer.town(model=CityWithdrawn, **since)
+    on_offer.town(**since)
+    on_offer.answer("bartek", "accept", at=ENDS + SECOND)
+    assert on_offer.place("bartek").state is not Standing.ENROLLED
+
+
 def test_who_let_an_offer_go_and_is_asked_again_is_not_answered_for_by_what_they_said_before(office: Office) -> None:
     offering(office, after_offer="to_the_end")
     office.answer("bartek", "decline", at=NOON + 2 * SECOND, now=NOON + 2 * SECOND)
@@ -516,6 +555,24 @@ def test_who_let_an_offer_go_and_is_asked_again_is_not_answered_for_by_what_they
     assert office.answer("bartek", "accept", at=NOON + SECOND) == [REFUSED]
     assert office.place("bartek").refusal == RefusalReason.WITHDRAWN_SINCE
     assert office.answer("bartek", "accept", at=NOON + 4 * SECOND) == [ENROLLED]
+
+
+def test_who_lets_an_offer_go_has_not_said_that_they_come_by_what_they_confirmed_before(office: Office) -> None:
+    """Their town was out meanwhile, and somebody else has the place since."""
+    office.session(**OFFERS, after_offer="to_the_end")
+    office.ask("anna")
+    office.reply("anna", "confirmed")
+    office.town(OTHER)
+    for person in ("olga", "piotr"):
+        office.member(person, OTHER)
+        office.ask(person, at=NOON + SECOND)
+    office.town(model=CityWithdrawn, at=NOON + 2 * SECOND)
+    office.town(at=NOON + 3 * SECOND)
+    office.answer("olga", "decline", at=NOON + 4 * SECOND)
+    office.answer("anna", "decline", at=NOON + 5 * SECOND)
+    assert office.place("anna").state == Standing.WAITLISTED
+    office.gives_extra("anna", at=NOON + 6 * SECOND)
+    assert (office.place("anna").state, office.place("anna").reply) == (Standing.ENROLLED, Reply.NONE)
 
 
 # --- what people reply ---------------------------------------------------------------------

@@ -22,7 +22,7 @@ from shared.contracts.planner import SessionCancelled, SessionDrafted, SessionKi
 from shared.events.envelope import Reason
 from shared.state.working import Held, Unchanged
 from shared.testing import NOON, body_of
-from tests.enrolment.office import DAY, OTHER, START, Office, session
+from tests.enrolment.office import DAY, OTHER, START, TOWN, Office, session
 
 ENROLLED, WAITLISTED, OFFERED, WITHDRAWN, REFUSED = (
     "ParticipantEnrolled",
@@ -164,6 +164,29 @@ def test_of_a_cancelled_session_there_is_no_extra_place_and_for_a_draft_it_waits
     assert office.gives_extra("bartek", "t") == []
     assert aside(office) == [(Reason.UNDECIDABLE, "the session is cancelled")]
     assert office.place("anna", "t").basis == Basis.OFFICE
+
+
+def test_a_place_beside_the_rules_is_that_of_the_town_whose_team_its_person_is_in_whenever_that_becomes_known(
+    full: Office,
+) -> None:
+    full.registered("guest")
+    full.gives_extra("guest")
+    assert full.place("guest").city_id is None
+    full.member("guest")
+    place = full.place("guest")
+    assert (place.city_id, place.basis, place.state) == (TOWN, Basis.OFFICE, Standing.ENROLLED)
+    full.member("guest", OTHER)
+    assert full.place("guest").city_id == TOWN, "for which town it is stays"
+
+
+def test_who_turns_out_to_be_a_guest_of_the_office_comes_for_their_town_all_the_same(full: Office) -> None:
+    full.registered("guest")
+    full.gives_extra("guest")
+    full.town(OTHER)
+    full.member("anna", OTHER)
+    full.merged("guest", "anna", at=NOON + SECOND)
+    place = full.place("anna")
+    assert (place.city_id, place.basis) == (TOWN, Basis.OFFICE)
 
 
 # --- a priority ----------------------------------------------------------------------------

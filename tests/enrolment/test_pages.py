@@ -23,7 +23,7 @@ from services.enrolment.pages import place as place_page
 from services.enrolment.pages.showing import Act, Shown, Time, seen_of
 from shared import telemetry
 from shared.contracts.directory import PersonMerged, PersonRegistered
-from shared.contracts.enrolment import AskedFor, PlacesSettled, RefusalReason, Standing, WithdrawalReason
+from shared.contracts.enrolment import AskedFor, Basis, PlacesSettled, RefusalReason, Standing, WithdrawalReason
 from shared.contracts.model import Language, members
 from shared.contracts.planner import SessionCancelled, SessionRescheduled, TaskGiven
 from shared.contracts.portal import (
@@ -152,6 +152,16 @@ async def test_whoever_waits_is_promised_no_place_that_they_cannot_get(here: Par
     assert "nikt już nie dostanie Twojego miejsca" in read(page.text) and buttons(page.text) == ["give_back"]
 
 
+@pytest.mark.parametrize(("language", "words"), [(PL, "nikt inny go nie dostanie"), (EN, "nobody else gets it")])
+async def test_whoever_has_a_place_beside_the_others_does_not_read_that_somebody_waits_for_it(
+    here: Participant, language: Language, words: str
+) -> None:
+    await here.begin("anna", "bartek", "celina")
+    await _set(here, basis=Basis.OFFICE.value)
+    text = read((await here.get(language=language)).text)
+    assert words in text and "goes to whoever waits" not in text and "pierwsza osoba z listy" not in text
+
+
 async def test_who_asked_too_early_reads_when_enrolment_opens_until_it_has(here: Participant) -> None:
     await here.begin(opens_at=(NOON + DAY).isoformat())
     await here.ask("anna")
@@ -278,6 +288,17 @@ async def test_who_could_not_be_replaced_by_their_town_asked_for_nothing_and_is_
     assert "could not be granted" not in read((await here.get(language=EN)).text)
     await here.ask("anna")
     assert "could not be granted" in read((await here.get(language=EN)).text)
+
+
+async def test_what_somebody_was_refused_stays_on_their_page_when_their_town_could_not_send_them_either(
+    here: Participant,
+) -> None:
+    await here.begin(opens_at=(NOON + DAY).isoformat())
+    await here.ask("anna")
+    for _ in range(2):
+        await here.hears(SubstitutionRequested(session_id="s", city_id=TOWN, leaves="anna", comes="dawid"))
+    page = read((await here.get(language=EN)).text)
+    assert "could not be granted" in page and "Enrolment had not begun yet" in page
 
 
 async def test_the_page_of_an_id_that_went_into_another_one_tells_of_what_that_has_here(here: Participant) -> None:
@@ -604,6 +625,7 @@ def test_every_state_is_a_whole_page_in_both_languages(time: Time, language: Lan
             (act,),
             may_ask_again=flag,
             are_given=ahead == 0,
+            is_extra=flag,
             opens_at=None,
             is_elsewhere=flag,
             seen="1.x.1.x",

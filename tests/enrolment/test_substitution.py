@@ -22,8 +22,8 @@ from shared.contracts.planner import SessionCancelled, SessionDrafted, SessionKi
 from shared.contracts.portal import Reply
 from shared.contracts.selection import CityWithdrawn
 from shared.state.working import Answer
-from shared.testing import NOON
-from tests.enrolment.office import DAY, OTHER, START, Office, membership, session
+from shared.testing import NOON, body_of, heard
+from tests.enrolment.office import DAY, OTHER, START, TOWN, Office, membership, session
 
 ENROLLED, WAITLISTED, WITHDRAWN, REFUSED, OFFERED = (
     "ParticipantEnrolled",
@@ -73,6 +73,13 @@ def test_the_facts_name_both_and_the_one_about_who_leaves_answers(full: Office) 
     assert (came.substitute_for, left.substituted_by) == ("anna", "dawid")
     answer = full.mind[Answer].get("urn:portal", "s-1")
     assert answer is not None and answer.event_id == full.mind.said[-1].event_id
+
+
+def test_a_priority_goes_with_the_place_and_is_not_theirs_who_left(full: Office) -> None:
+    full.prefers("celina", 50, at=NOON + 3 * SECOND)
+    full.substitute("celina", "dawid", at=NOON + DAY)
+    full.ask("celina", at=NOON + 2 * DAY)
+    assert (full.place("dawid").priority, full.place("celina").priority) == (50, 0)
 
 
 def test_the_newcomer_has_replied_nothing(full: Office) -> None:
@@ -147,6 +154,20 @@ def test_it_is_not_where_their_town_has_its_share(office: Office) -> None:
     assert office.substitute("celina", "dawid", at=NOON + DAY) == [WAITLISTED, WITHDRAWN]
 
 
+def test_it_is_not_where_somebody_before_them_in_line_is_to_have_it(office: Office) -> None:
+    """On the release day, before that is decided."""
+    office.session(capacity=2, places_per_town=1, release_date="2026-11-20")
+    office.session("other", date="2026-12-08")
+    office.ask("celina", "other")
+    for number, person in enumerate(("anna", "bartek", "celina")):
+        office.ask(person, at=NOON + number * SECOND)
+    office.session("other", at=NOON + 4 * SECOND, now=NOON + 4 * SECOND)
+    day = dt.datetime(2026, 11, 19, 23, tzinfo=dt.UTC)
+    assert office.substitute("celina", "dawid", at=day, now=day) == [WAITLISTED, WITHDRAWN]
+    office.pass_to(day)
+    assert office.with_standing(Standing.ENROLLED) == ["anna", "bartek"]
+
+
 def test_the_same_substitution_a_second_time_changes_nothing(full: Office) -> None:
     full.substitute("anna", "dawid", event_id="s-1")
     assert full.substitute("anna", "dawid", event_id="s-1") == []
@@ -204,6 +225,33 @@ def test_a_town_does_not_replace_the_people_of_another(full: Office) -> None:
     full.member("olga", OTHER)
     assert full.substitute("anna", "olga", city_id=OTHER) == [REFUSED]
     assert refusal(full, "anna") == RefusalReason.NOT_OF_TOWN
+
+
+def test_nobody_comes_instead_of_a_guest_of_the_office_who_is_of_no_town(full: Office) -> None:
+    full.registered("guest")
+    full.gives_extra("guest")
+    assert full.substitute("guest", "dawid", at=NOON + DAY) == [REFUSED]
+    assert (full.place("guest").state, full.place("guest").refusal) == (Standing.ENROLLED, RefusalReason.NOT_OF_TOWN)
+
+
+def test_a_place_that_an_archive_tells_waits_for_the_team_that_may_give_it_on(office: Office) -> None:
+    told = {"session_id": "s", "request_id": None, "request_source": None, "request_digest": None, "city_id": None}
+    office.session()
+    office.mind.hear(heard(body_of(ParticipantEnrolled, **told, person_id="late"), source="urn:archive"))
+    assert office.substitute("late", "dawid", at=NOON + SECOND) == []
+    assert office.member("late") == [ENROLLED, WITHDRAWN]
+
+
+@pytest.mark.parametrize("city_id", [TOWN, OTHER])
+def test_a_place_of_which_nobody_said_for_which_town_it_is_is_that_of_the_team_they_are_in(
+    full: Office, city_id: str
+) -> None:
+    full.registered("guest")
+    full.gives_extra("guest")
+    full.town(OTHER)
+    full.member("guest", city_id)
+    came = full.substitute("guest", "dawid", at=NOON + DAY)
+    assert came == ([ENROLLED, WITHDRAWN] if city_id == TOWN else [REFUSED])
 
 
 def test_who_is_in_no_team_of_the_town_does_not_come_for_it(full: Office) -> None:
@@ -324,6 +372,43 @@ def test_it_waits_for_who_comes_to_become_known(full: Office) -> None:
     assert full.withdraw("anna", at=NOON + SECOND) == [], "behind it"
     assert full.member("late") == [ENROLLED, WITHDRAWN, REFUSED]
     assert refusal(full, "anna") == RefusalReason.NO_PLACE
+
+
+@pytest.fixture
+def asked(office: Office) -> Office:
+    """A place is held for Bartek, and their town sends somebody instead who is not known yet."""
+    office.session(capacity=1, free_places="offered", offer_hours=48)
+    office.ask("anna")
+    office.ask("bartek", at=NOON + SECOND)
+    office.withdraw("anna", at=NOON + 2 * SECOND)
+    assert office.substitute("bartek", "late", at=NOON + 3 * SECOND) == []
+    return office
+
+
+@pytest.mark.parametrize("says", ["accept", "confirmed"])
+def test_what_who_comes_says_to_the_offer_waits_behind_the_substitution_that_gives_it_to_them(
+    asked: Office, says: str
+) -> None:
+    at = {"at": NOON + 4 * SECOND}
+    assert (asked.answer("late", says, **at) if says == "accept" else asked.reply("late", says, **at)) == []
+    assert asked.member("late") == [OFFERED, WITHDRAWN, ENROLLED]
+    assert asked.place("late").reply == Reply.CONFIRMED
+
+
+def test_it_is_decided_with_it_also_where_what_it_waited_for_is_news_of_who_leaves(asked: Office) -> None:
+    asked.answer("late", "accept", at=NOON + 4 * SECOND)
+    assert asked.erased("bartek") == [WITHDRAWN, REFUSED, REFUSED]
+    assert refusal(asked, "late") == RefusalReason.NO_OFFER
+
+
+def test_what_was_said_before_the_substitution_is_no_answer_to_what_it_gives(asked: Office) -> None:
+    assert asked.answer("late", "accept", at=NOON + 2 * SECOND) == [REFUSED]
+
+
+def test_who_is_asked_themselves_answers_at_once_also_if_they_are_to_come_for_another_one(asked: Office) -> None:
+    asked.erased("late")
+    assert asked.substitute("somebody", "bartek", at=NOON + 3 * SECOND) == []
+    assert asked.answer("bartek", "accept", at=NOON + 4 * SECOND) == [ENROLLED]
 
 
 def test_it_waits_for_the_place_that_the_team_rule_may_still_give(office: Office) -> None:

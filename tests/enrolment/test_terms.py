@@ -11,6 +11,7 @@ from shared.contracts.directory import MemberKind
 from shared.contracts.enrolment import RefusalReason, Standing, WithdrawalReason
 from shared.contracts.planner import SessionCompleted, SessionDrafted, SessionKind, SessionRescheduled
 from shared.contracts.portal import WithdrawalRequested
+from shared.contracts.selection import CityWithdrawn
 from shared.state.working import Held
 from shared.testing import NOON
 from tests.enrolment.office import DAY, OTHER, START, TOWN, Office, membership, session
@@ -332,6 +333,25 @@ def test_a_team_that_is_larger_than_the_room_has_its_places_in_the_order_of_join
     assert office.with_standing(Standing.ENROLLED) == ["bartek", "celina"]
     office.member("dawid", since="2025-12-01")
     assert office.with_standing(Standing.WAITLISTED) == ["dawid", "anna"], "nobody loses a place to him"
+
+
+@pytest.mark.parametrize("how", ["as anybody", "with the team", "in vain"])
+def test_who_gave_a_place_of_the_team_back_and_asks_again_is_in_line_since_then(how: str) -> None:
+    office = Office()
+    office.phase()
+    office.town()
+    for number, person in enumerate(("anna", "bartek", "celina", "dawid"), start=1):
+        office.member(person, since=f"2026-01-0{number}")
+    office.session(kind=SessionKind.SUPPLEMENTARY, capacity=2, by_oneself=how != "with the team")
+    office.withdraw("anna", at=NOON + SECOND)
+    assert office.with_standing(Standing.ENROLLED) == ["bartek", "celina"]
+    if how == "in vain":
+        office.town(model=CityWithdrawn, at=NOON + 2 * SECOND)
+    office.ask("anna", at=NOON + 3 * SECOND)
+    if how == "in vain":
+        office.town(at=NOON + 4 * SECOND)
+    assert office.with_standing(Standing.ENROLLED) == ["bartek", "celina"]
+    assert office.with_standing(Standing.WAITLISTED) == ["dawid", "anna"]
 
 
 def test_those_who_wait_are_in_the_order_in_which_their_requests_were_heard_also_if_one_had_to_wait_for_its_town(

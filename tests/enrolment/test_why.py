@@ -145,6 +145,24 @@ def test_a_substitution_is_told_of_both(office: Office) -> None:
     assert fate(office, "celina") == "has_place"
 
 
+def test_who_comes_instead_of_somebody_who_waited_beside_a_free_seat_is_said_to_have_got_that(office: Office) -> None:
+    office.session(capacity=1)
+    office.session("other", date="2026-12-08")
+    office.ask("celina", "other")
+    for number, person in enumerate(("anna", "celina")):
+        office.ask(person, at=NOON + number * SECOND)
+    office.session("other", at=NOON + HOUR, now=NOON + HOUR)
+    office.withdraw("anna", at=NOON + HOUR, now=NOON + HOUR)
+    office.substitute("celina", "dawid", at=NOON + 2 * HOUR, now=NOON + 2 * HOUR)
+
+    came = last(why(office, "dawid"), "came_instead")
+    assert "a seat was free" in came.sentence.en and "stays as it was" not in came.sentence.en
+    assert "było wolne miejsce" in came.sentence.pl
+    assert numbers(came) == (1, 1)
+    office.substitute("dawid", "bartek", at=NOON + 3 * HOUR, now=NOON + 3 * HOUR)
+    assert "stays as it was" in last(why(office, "bartek"), "came_instead").sentence.en
+
+
 def test_what_the_office_decides_says_who_and_why(office: Office) -> None:
     office.session(capacity=1)
     office.ask("anna")
@@ -580,6 +598,19 @@ def test_who_was_to_come_by_a_substitution_that_is_refused_has_no_place_for_that
 
     office.ask("anna", at=NOON + DAY, now=NOON + DAY)
     assert fate(office, "anna") == "has_place"
+
+
+@pytest.mark.parametrize("how", ["leaves", "comes"])
+def test_what_somebody_asked_in_vain_is_why_they_have_no_place_also_if_their_town_could_not_send_them_later(
+    office: Office, how: str
+) -> None:
+    office.session(opens_at=(NOON + DAY).isoformat())
+    office.ask("anna", at=NOON + HOUR, now=NOON + HOUR)
+    leaves, comes = ("anna", "dawid") if how == "leaves" else ("dawid", "anna")
+    office.substitute(leaves, comes, at=NOON + 2 * HOUR, now=NOON + 2 * HOUR)
+    answer = why(office, "anna")
+    assert (answer.verdict.fate, lines(answer)[0]) == ("refused", "refused")
+    assert "not_open_yet" in answer.verdict.sentence.en
 
 
 def test_a_substitution_that_is_done_was_refused_to_nobody(office: Office) -> None:

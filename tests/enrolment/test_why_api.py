@@ -13,8 +13,10 @@ import sqlalchemy as sa
 from services.enrolment.answers import counts
 from services.enrolment.app import SERVICE
 from services.enrolment.tables import TOLD
+from shared.contracts import Event
 from shared.contracts.directory import PersonErased, PersonMerged
-from shared.contracts.planner import SessionRescheduled
+from shared.contracts.planner import SessionCancelled, SessionDrafted, SessionRescheduled
+from shared.contracts.portal import EnrolmentRequested
 from shared.outbox.journal import JOURNAL
 from shared.rebuilding.rebuild import compare
 from shared.testing import NOON, message
@@ -228,6 +230,32 @@ async def test_towns_are_listed_with_what_they_have_and_could_have(here: Partici
     assert await get(here, "/towns", after=TOWN) == []
     await here.hears(session(model=SessionRescheduled, capacity=5, free_places="offered"))
     assert [(one["share"], one["free"]) for one in await get(here, "/towns")] == [(None, 2)]
+
+
+async def test_once_places_do_not_move_any_more_no_town_is_said_to_have_any_left(here: Participant) -> None:
+    async def free(session_id: str, now: dt.datetime) -> list[int]:
+        here.clock[0] = now
+        answer = await here.http.get(f"/api/v1/sessions/{session_id}/towns", headers=TOKEN)
+        return [one["free"] for one in answer.json()]
+
+    freezes = START - dt.timedelta(hours=24)
+    await here.hears(session(model=SessionRescheduled, capacity=5, freeze_hours=24))
+    assert await free("s", freezes - HOUR) == [2]
+    assert await free("s", freezes) == [0]
+    assert (await get(here, ""))["free"] == 2, "nobody has those seats"
+
+    await here.hears(session("late", capacity=5, freeze_hours=24))
+    await here.hears(EnrolmentRequested(session_id="late", person_id="dawid"))
+    assert await free("late", freezes + HOUR) == [4], "announced in its freeze it is filled until it begins"
+    assert await free("late", START) == [0]
+
+
+@pytest.mark.parametrize("model", [SessionCancelled, SessionDrafted])
+async def test_of_a_session_that_does_not_take_place_no_town_has_any_left(
+    here: Participant, model: type[Event]
+) -> None:
+    await here.hears(session(model=model, capacity=5))
+    assert [one["free"] for one in await get(here, "/towns")] == [0]
 
 
 async def test_a_roster_is_read_page_by_page_in_its_own_order(here: Participant) -> None:

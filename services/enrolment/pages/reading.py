@@ -12,10 +12,11 @@ from services.enrolment import views
 from services.enrolment.answers import Place as Answer
 from services.enrolment.pages.showing import Found
 from services.enrolment.state import Person, Place, Session, Settled, in_line
+from services.enrolment.subjects import place_subject
 from services.enrolment.tables import CITY_NAME, PERSON, PLACE, SESSION, SETTLED, TOPIC_NAMES
 from shared.contracts import EVENTS
 from shared.contracts.answers import CalendarAnswered
-from shared.contracts.enrolment import IN_LINE, AskedFor
+from shared.contracts.enrolment import IN_LINE, AskedFor, EnrolmentRefused, RefusalReason
 from shared.contracts.portal import AboutOnePlace, WithdrawalRequested
 from shared.events.envelope import subject_of
 from shared.outbox.journal import JOURNAL
@@ -86,13 +87,29 @@ async def _waits_for(connection: AsyncConnection, session_id: str, person_id: st
     return AskedFor(EVENTS[kind].asks_for) if kind else None  # type: ignore[attr-defined]  # Only requests are held.
 
 
-async def _refused(connection: AsyncConnection, place: Place | None) -> AskedFor | None:
-    """What was asked for by the request about this place that was turned down last, if we have turned it down."""
+_fact = sa.cast(JOURNAL.c.body, JSONB)
+_of_substitution = sa.and_(
+    JOURNAL.c.type == EnrolmentRefused.type_name(), _fact["asked_for"].astext == AskedFor.SUBSTITUTION
+)
+_IS_OF_SUBSTITUTION = sa.select(_of_substitution).where(JOURNAL.c.event_id == sa.bindparam("event"))
+_SAID_BEFORE = (
+    sa.select(sa.case((JOURNAL.c.type == EnrolmentRefused.type_name(), _fact["reason"].astext)))
+    .where(JOURNAL.c.key == sa.bindparam("key"), JOURNAL.c.subject == sa.bindparam("subject"), ~_of_substitution)
+    .order_by(JOURNAL.c.version.desc())
+    .limit(1)
+)
+
+
+async def _refused(connection: AsyncConnection, place: Place | None) -> RefusalReason | None:
+    """Why what was asked of this place last was turned down. Whom a town could not replace, or send, has asked for nothing by that: the
+    coordinator who did is answered, and what had been answered to them stays so."""
     if place is None or place.refusal is None:
         return None
-    asked_for = sa.cast(JOURNAL.c.body, JSONB)["asked_for"].astext
-    said = (await connection.execute(sa.select(asked_for).where(JOURNAL.c.event_id == place.event_id))).scalar()
-    return AskedFor(said) if said else None
+    if not (await connection.execute(_IS_OF_SUBSTITUTION, {"event": place.event_id})).scalar():
+        return place.refusal
+    named = {"key": place.session_id, "subject": place_subject(place.session_id, place.person_id)}
+    before = (await connection.execute(_SAID_BEFORE, named)).scalar()
+    return RefusalReason(before) if before else None
 
 
 async def _one(connection: AsyncConnection, kind: Any, table: sa.Table, **key: str) -> Any:

@@ -8,7 +8,7 @@ from typing import assert_never
 
 from services.enrolment.eligibility import may_ask
 from services.enrolment.state import Person, Place, Session
-from shared.contracts.enrolment import AskedFor, RefusalReason, Standing, WithdrawalReason
+from shared.contracts.enrolment import AskedFor, Basis, RefusalReason, Standing, WithdrawalReason
 from shared.contracts.model import Language
 from shared.contracts.planner import CODE_FIELD, TaskGiven
 from shared.contracts.portal import (
@@ -63,8 +63,8 @@ class Found:
     """What they asked for and is held until more is known."""
     announced_at: dt.datetime
     """When the session was first heard of."""
-    refused: AskedFor | None = None
-    """What the newest request asked for that was turned down."""
+    refused: RefusalReason | None = None
+    """Why the newest of their own requests was turned down."""
     is_erased: bool = False
     """Whether the human is, under whichever id."""
     is_under_another_id: bool = False
@@ -101,6 +101,8 @@ class Shown:
     """Whether a place may be asked for here, once this one is given back."""
     are_given: bool
     """Whether a place that becomes free goes to whoever waits."""
+    is_extra: bool
+    """Whether the office gave it beside the rules: nobody waits for it."""
     opens_at: dt.datetime | None
     """When enrolment opens, if that is still to come."""
     is_elsewhere: bool
@@ -135,8 +137,7 @@ def shown(found: Found, *, language: Language, arranged: str, now: dt.datetime) 
         time=time_of(session, now),
         standing=place.state if place else Standing.NONE,
         given_up_for=given_up_for(found),
-        # Whom a town could not replace, or send, has asked for nothing: the coordinator who did is answered.
-        refused_for=place.refusal if place and _is_answered_here(found) else None,
+        refused_for=None if found.is_under_another_id else found.refused,
         reply=Reply(place.reply) if place else Reply.NONE,
         offered_until=place.offered_until if place else None,
         ahead=found.ahead,
@@ -150,14 +151,11 @@ def shown(found: Found, *, language: Language, arranged: str, now: dt.datetime) 
         acts=acts_of(found, now),
         may_ask_again=may_ask_again(found, now),
         are_given=session.state.takes_place and now < found.gives_until,
+        is_extra=place is not None and place.basis is Basis.OFFICE,
         opens_at=opens_at if opens_at is not None and now < opens_at else None,
         is_elsewhere=place is not None and bool(place.clashes_with),
         seen=seen_of(place, session),
     )
-
-
-def _is_answered_here(found: Found) -> bool:
-    return found.refused is not AskedFor.SUBSTITUTION and not found.is_under_another_id
 
 
 def time_of(session: Session, now: dt.datetime) -> Time:

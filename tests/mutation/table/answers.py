@@ -198,8 +198,8 @@ MUTATIONS = (
     Mutation(
         "who comes instead of somebody who is elsewhere has a seat that is free",
         "services/enrolment/substituting.py",
-        "    if not (place.state.waits and place.clashes_with):\n        return False\n",
-        "    if True:\n        return False\n",
+        "    if not (place.state.waits and place.clashes_with):\n        return None\n",
+        "    if True:\n        return None\n",
         (
             "tests/enrolment/test_substitution.py::test_a_seat_that_is_free_and_that_who_leaves_could_not_take_is_the_newcomers",
         ),
@@ -216,10 +216,121 @@ MUTATIONS = (
     Mutation(
         "a priority ends also of who let an offer go and asks again",
         "services/enrolment/settling.py",
-        "0 if before is None or before.reason in _ENDS_A_PRIORITY else",
-        "0 if before is None else",
+        "    if place.is_active and (let_go or leave.reason is WithdrawalReason.SUBSTITUTED):",
+        "    if leave.reason is WithdrawalReason.SUBSTITUTED:",
         (
             "tests/enrolment/test_offers.py::test_whoever_let_an_offer_go_and_asks_again_is_not_first_by_what_the_office_had_preferred_them_for",
+        ),
+    ),
+    Mutation(
+        "a priority goes with the place that somebody else has now",
+        "services/enrolment/settling.py",
+        "    if place.is_active and (let_go or leave.reason is WithdrawalReason.SUBSTITUTED):",
+        "    if place.is_active and let_go:",
+        ("tests/enrolment/test_substitution.py::test_a_priority_goes_with_the_place_and_is_not_theirs_who_left",),
+    ),
+    Mutation(
+        "of who comes in anew it is kept when they had let an offer go",
+        "services/enrolment/stating.py",
+        '"last_offer_ended_at": before.let_go_at if before is not None else None}',
+        '"last_offer_ended_at": None}',
+        (
+            "tests/enrolment/test_offers.py::test_a_priority_from_before_an_offer_was_let_go_has_ended_also_of_who_has_left_and_asked_anew_before_it_is_heard",
+        ),
+    ),
+    Mutation(
+        "who had said before an offer was made that they do not come has let none go",
+        "services/enrolment/state.py",
+        "ended is not None and made <= ended\n",
+        "ended is not None\n",
+        (
+            "tests/enrolment/test_offers.py::test_a_priority_that_is_heard_after_its_person_left_the_list_and_asked_anew_counts_where_they_let_no_offer_go",
+        ),
+    ),
+    Mutation(
+        "an offer is over by its deadline, whatever ends it later",
+        "services/enrolment/stating.py",
+        "    ended_at = min(ended_at, place.offered_until or ended_at)\n",
+        "",
+        (
+            "tests/enrolment/test_offers.py::test_what_is_said_after_the_deadline_is_no_answer_to_an_offer_that_a_rule_ends_before_that_is_decided",
+        ),
+    ),
+    Mutation(
+        "what somebody asked in vain is why they have no place, before what their town could not do",
+        "services/enrolment/fates.py",
+        "    refused = _last(steps, lambda step: step.is_refusal and not _is_of_substitution(step))\n",
+        "    refused = None\n",
+        (
+            "tests/enrolment/test_why.py::test_what_somebody_asked_in_vain_is_why_they_have_no_place_also_if_their_town_could_not_send_them_later",
+        ),
+    ),
+    Mutation(
+        "a seat that somebody comes to have by a substitution says with which numbers",
+        "services/enrolment/substituting.py",
+        '            "numbers": found_seat,\n',
+        "",
+        (
+            "tests/enrolment/test_why.py::test_who_comes_instead_of_somebody_who_waited_beside_a_free_seat_is_said_to_have_got_that",
+        ),
+    ),
+    Mutation(
+        "who is to come by a substitution that waits is heard behind it",
+        "services/enrolment/handlers.py",
+        '        case OfferAnswered() | ReplyGiven() if _is_to_come(working, body, heard.appended_at):\n            decided = Wait("turn")\n',
+        "",
+        (
+            "tests/enrolment/test_substitution.py::test_what_who_comes_says_to_the_offer_waits_behind_the_substitution_that_gives_it_to_them",
+        ),
+    ),
+    Mutation(
+        "what who comes has said is taken up with the substitution",
+        "services/enrolment/handlers.py",
+        '                scopes.add(f"{held.about[0]}/{held.about[-1]}")\n',
+        "                pass\n",
+        (
+            "tests/enrolment/test_substitution.py::test_it_is_decided_with_it_also_where_what_it_waited_for_is_news_of_who_leaves",
+        ),
+    ),
+    Mutation(
+        "no town gives on the place of a guest of the office",
+        "services/enrolment/substituting.py",
+        "    if place.city_id is None and ",
+        "    if False and ",
+        ("tests/enrolment/test_substitution.py::test_nobody_comes_instead_of_a_guest_of_the_office_who_is_of_no_town",),
+    ),
+    Mutation(
+        "a seat that is found by a substitution is nobody's before them in line",
+        "services/enrolment/substituting.py",
+        "    return next((one.numbers for one in facts if one.person_id == place.person_id and one.becomes.takes_seat), None)",
+        "    return next((one.numbers for one in facts if one.becomes.takes_seat), None)",
+        ("tests/enrolment/test_substitution.py::test_it_is_not_where_somebody_before_them_in_line_is_to_have_it",),
+    ),
+    Mutation(
+        "who lets an offer go has not confirmed that they come",
+        "services/enrolment/settling.py",
+        "{**fields, **over, **NO_REPLY, **said, **last}",
+        "{**fields, **over, **said, **last}",
+        (
+            "tests/enrolment/test_offers.py::test_who_lets_an_offer_go_has_not_said_that_they_come_by_what_they_confirmed_before",
+        ),
+    ),
+    Mutation(
+        "a guest of the office is of the town whose team they turn out to be in",
+        "services/enrolment/decisions.py",
+        "= place.city_id or town_of_guest(working, session, place.person_id)",
+        "= place.city_id",
+        (
+            "tests/enrolment/test_office.py::test_a_place_beside_the_rules_is_that_of_the_town_whose_team_its_person_is_in_whenever_that_becomes_known",
+        ),
+    ),
+    Mutation(
+        "of two places of one human that is kept says for which town, if either does",
+        "services/enrolment/merging.py",
+        '    fields["city_id"] = next((one.city_id for one in (kept, *both) if one.city_id is not None), None)\n',
+        "",
+        (
+            "tests/enrolment/test_office.py::test_who_turns_out_to_be_a_guest_of_the_office_comes_for_their_town_all_the_same",
         ),
     ),
     Mutation(

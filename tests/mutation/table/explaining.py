@@ -49,6 +49,20 @@ MUTATIONS = (
         WHY,
     ),
     Mutation(
+        "no town has any places left that do not move any more",
+        "services/enrolment/listing.py",
+        "    return session.state.takes_place and now < until\n",
+        "    return session.state.takes_place\n",
+        (f"{API}::test_once_places_do_not_move_any_more_no_town_is_said_to_have_any_left",),
+    ),
+    Mutation(
+        "no town has any places left in what does not take place",
+        "services/enrolment/listing.py",
+        "    return session.state.takes_place and now < until\n",
+        "    return now < until\n",
+        (f"{API}::test_of_a_session_that_does_not_take_place_no_town_has_any_left",),
+    ),
+    Mutation(
         "of a person only that they are known is kept for whoever asks why",
         "services/enrolment/history.py",
         "_NAMELESS = (PersonRegistered, PersonErased)",

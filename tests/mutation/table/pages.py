@@ -376,11 +376,29 @@ MUTATIONS = (
     ),
     Mutation(
         "who could not be replaced is told of no refusal",
-        "services/enrolment/pages/showing.py",
-        "    return found.refused is not AskedFor.SUBSTITUTION and ",
-        "    return ",
+        "services/enrolment/pages/reading.py",
+        "    before = (await connection.execute(_SAID_BEFORE, named)).scalar()\n",
+        "    before = place.refusal\n",
         (
             "tests/enrolment/test_pages.py::test_who_could_not_be_replaced_by_their_town_asked_for_nothing_and_is_told_of_no_refusal",
+        ),
+    ),
+    Mutation(
+        "nobody waits for a place beside the others",
+        "services/enrolment/pages/showing.py",
+        "        is_extra=place is not None and place.basis is Basis.OFFICE,",
+        "        is_extra=False,",
+        (
+            "tests/enrolment/test_pages.py::test_whoever_has_a_place_beside_the_others_does_not_read_that_somebody_waits_for_it",
+        ),
+    ),
+    Mutation(
+        "a refused substitution hides no refusal of what somebody asked themselves",
+        "services/enrolment/pages/reading.py",
+        "    return RefusalReason(before) if before else None",
+        "    return None",
+        (
+            "tests/enrolment/test_pages.py::test_what_somebody_was_refused_stays_on_their_page_when_their_town_could_not_send_them_either",
         ),
     ),
     Mutation(

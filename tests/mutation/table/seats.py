@@ -259,8 +259,8 @@ MUTATIONS = (
     Mutation(
         "an extra place is no rule's to take",
         "services/enrolment/decisions.py",
-        "place.city_id if outside else town_of_place(working, session, place)",
-        "town_of_place(working, session, place)",
+        "            if place.basis == Basis.OFFICE:  # Nobody asks",
+        "            if False:  # Nobody asks",
         ("tests/enrolment/test_office.py",),
     ),
     Mutation(
@@ -354,6 +354,20 @@ MUTATIONS = (
         ", rather_for=place.city_id)",
         ")",
         ("tests/enrolment/test_taken_back.py::test_whoever_returns_comes_for_the_town_whose_place_it_was",),
+    ),
+    Mutation(
+        "who gave a place of the team back is in line since they asked again",
+        "services/enrolment/decisions.py",
+        "    since = max(since, again or since)\n",
+        "",
+        ("tests/enrolment/test_terms.py::test_who_gave_a_place_of_the_team_back_and_asks_again_is_in_line_since_then",),
+    ),
+    Mutation(
+        "who had asked again in vain is in line since then",
+        "services/enrolment/decisions.py",
+        "    return place.last_asked_at if had_said_no and place.last_asked_for is AskedFor.PLACE else None",
+        "    return None",
+        ("tests/enrolment/test_terms.py::test_who_gave_a_place_of_the_team_back_and_asks_again_is_in_line_since_then",),
     ),
     Mutation(
         "a release is decided once",
