@@ -23,7 +23,8 @@ from shared.contracts.certificates import (
     CertificateSuperseded,
 )
 from shared.state.merged import survivor
-from shared.state.working import Working
+from shared.state.ownership import Takeover
+from shared.state.working import Working, worked_out_of
 from shared.values import immutable
 
 
@@ -96,7 +97,14 @@ def _day_of(working: Working, session: Session, record: Record) -> dt.date | Non
 
 def all_closed(working: Working, session: Session) -> bool:
     """Whether every list is closed, at least one of them by us: of a session that others have kept they certify, too."""
-    closed = [closed_list(working, session.session_id, meeting.meeting_id) for meeting in session.meetings]
+    return _all_closed(working, session.session_id)
+
+
+@worked_out_of(Session, MeetingList, Takeover)
+def _all_closed(working: Working, session_id: str) -> bool:
+    session = working[Session].get(session_id)
+    meetings = session.meetings if session is not None else ()
+    closed = [closed_list(working, session_id, meeting.meeting_id) for meeting in meetings]
     return None not in closed and any(is_ours(working, one) for one in closed if one is not None)
 
 

@@ -30,7 +30,7 @@ from shared.contracts.marks import MarkRequested, RecordCorrectionRequested, Reo
 from shared.contracts.model import Fact, members
 from shared.contracts.planner import SessionFact
 from shared.events.envelope import NO_PARTITION, Heard, Reason
-from shared.state.merged import ids_of
+from shared.state.merged import ids_of, of_several
 from shared.state.working import Due, Held, Working
 
 
@@ -220,7 +220,7 @@ def _decided(
 ) -> list[PresenceFact] | Unchanged | Wait | Refused:
     match heard.body:
         case CheckInScanned():
-            decided = decide_scan(working, cast(Heard[CheckInScanned], heard), rules_of(working), final=final)
+            decided = decide_scan(working, cast("Heard[CheckInScanned]", heard), rules_of(working), final=final)
             return decided if isinstance(decided, Unchanged | Wait | Refused) else [decided]
         case MarkRequested() | RecordCorrectionRequested():
             return decide_mark(working, cast(Heard[Any], heard), rules_of(working), final=final)
@@ -287,9 +287,10 @@ def _answer(working: Working, answer: list[PresenceFact] | Unchanged, heard: Hea
         case _:
             for fact in answer:
                 working.say(fact, cause=heard)
-            about = heard.body.session_id, heard.body.meeting_id, heard.body.person_id
-            record = working[Record].get(*about)
-            join(working, [record] if record is not None else [], heard)
+            if heard.body.person_id in of_several(working):
+                about = heard.body.session_id, heard.body.meeting_id, heard.body.person_id
+                record = working[Record].get(*about)
+                join(working, [record] if record is not None else [], heard)
             _count(working, heard.body.session_id, heard.body.meeting_id, heard)
 
 

@@ -12,8 +12,8 @@ from services.attendance.minutes import Span
 from services.attendance.state import MeetingList, Place, Record, Session
 from shared.contracts.attendance import Because, NotAwaited, Presence
 from shared.contracts.planner import Meeting
-from shared.state.merged import ids_of, survivor
-from shared.state.working import Working
+from shared.state.merged import Merged, ids_of, survivor
+from shared.state.working import Working, worked_out_of
 
 
 def place_of(
@@ -23,8 +23,10 @@ def place_of(
     if closed is not None:
         stood = of_humans(working, places_at(working, session_id, awaited_at(closed), rules))
         return stood.get(survivor(working, person_id))
-    places = [working[Place].get(session_id, one) for one in ids_of(working, person_id)]
-    known = [one for one in places if one is not None]
+    ids = ids_of(working, person_id)
+    if len(ids) == 1:  # Nearly everybody.
+        return working[Place].get(session_id, *ids)
+    known = [one for other in ids if (one := working[Place].get(session_id, other)) is not None]
     return max(known, key=lambda one: one.state.has_seat, default=None)
 
 
@@ -80,7 +82,14 @@ def trainers_of(working: Working, session: Session, ended_at: dt.datetime) -> se
 
 def trains(working: Working, session: Session, person_id: str) -> bool:
     """Whether somebody trains a session now, whichever of their ids the planner names."""
-    return survivor(working, person_id) in {survivor(working, one) for one in session.trainers}
+    return survivor(working, person_id) in _trainers_now(working, session.session_id)
+
+
+@worked_out_of(Session, Merged)
+def _trainers_now(working: Working, session_id: str) -> frozenset[str]:
+    """By the ids that stay."""
+    session = working[Session].get(session_id)
+    return frozenset(survivor(working, one) for one in session.trainers) if session is not None else frozenset()
 
 
 def there_since(
@@ -97,6 +106,8 @@ def trained(working: Working, session: Session, meeting: Meeting | None, person_
     """Whether somebody trains this meeting, or did at the moment since which they were there: whoever was replaced after that came as a
     trainer, however late it is heard. What is said once it is over makes nobody a trainer of it but by `who_trained`."""
     if meeting is None or session.heard_at <= min(at, meeting.starts_at):  # Nothing has been said of it since.
+        return trains(working, session, person_id)
+    if len(as_heard(working, session)) == 1:  # Nor before.
         return trains(working, session, person_id)
     moments = {min(at, meeting.ends_at), meeting.ends_at}
     return any(survivor(working, person_id) in trainers_of(working, session, one) for one in moments)

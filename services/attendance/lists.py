@@ -20,7 +20,7 @@ from shared.contracts.model import Id, Request
 from shared.contracts.planner import Meeting
 from shared.events.envelope import Heard
 from shared.state.rows import FactRow
-from shared.state.working import Derive, Due, Working
+from shared.state.working import Derive, Due, Working, worked_out_of
 from shared.values import immutable
 
 LIST = "list"
@@ -184,11 +184,19 @@ def closes_by_itself(
     return at
 
 
-def as_heard(working: Working, session: Session) -> list[Session]:
+def as_heard(working: Working, session: Session) -> Sequence[Session]:
     """What was said of a session, in the order in which it was heard."""
+    return _as_heard(working, session.session_id)
+
+
+@worked_out_of(Session, SessionSaid)
+def _as_heard(working: Working, session_id: str) -> Sequence[Session]:
     said: dict[tuple[str, int], Session] = {
-        (one.source, one.version): one for one in working[SessionSaid].where("session_id", session.session_id)
+        (one.source, one.version): one for one in working[SessionSaid].where("session_id", session_id)
     }
+    session = working[Session].get(session_id)
+    if session is None:
+        return ()
     said[session.source, session.version] = session  # It is remembered when what follows from it has been derived.
     return in_order(said.values(), session.source)
 

@@ -43,7 +43,8 @@ def minutes_of(
     but: Sequence[Span] = (),
 ) -> int:
     """How many of the meeting's minutes: as somebody has counted them, or from when they came to when they left. Begun ones do not count."""
-    own = own_hours((meeting.starts_at, meeting.ends_at), but)
+    whole = meeting.starts_at, meeting.ends_at
+    own = own_hours(whole, but) if but else [whole]
     if stated is not None:
         return min(stated, length_of(own))
     return length_of([(max(since, arrived_at or since), min(until, left_at or until)) for since, until in own])
@@ -67,14 +68,32 @@ def length_of(spans: Sequence[Span]) -> int:
     return int(lasts // MINUTE)
 
 
-def by_code(meeting: Meeting | None, scanned_at: dt.datetime, rules: ListRules, but: Sequence[Span] = ()) -> Stay:
-    """What a code says that was read then. After the meeting's end it says that somebody was there, and not since when."""
-    if meeting is None:
-        return Stay(Presence.PRESENT, None)
+@immutable
+class Codes:
+    """What the codes say that are read at one meeting: the same for all who come but for those who are late."""
+
+    meeting: Meeting
+    late_from: dt.datetime
+    ends_at: dt.datetime
+    in_time: Stay
+    but: Sequence[Span]
+
+    def say(self, scanned_at: dt.datetime) -> Stay:
+        """What one says that was read then. After the meeting's end it says that somebody was there, and not since when."""
+        if self.late_from < scanned_at < self.ends_at:
+            return Stay(Presence.LATE, minutes_of(self.meeting, arrived_at=scanned_at, but=self.but), scanned_at)
+        return self.in_time
+
+
+def codes_of(meeting: Meeting, rules: ListRules, but: Sequence[Span] = ()) -> Codes:
     begins = next((since for since, _ in own_hours((meeting.starts_at, meeting.ends_at), but)), meeting.starts_at)
-    if begins + rules.late_after < scanned_at < meeting.ends_at:
-        return Stay(Presence.LATE, minutes_of(meeting, arrived_at=scanned_at, but=but), scanned_at)
-    return Stay(Presence.PRESENT, minutes_of(meeting, but=but))
+    in_time = Stay(Presence.PRESENT, minutes_of(meeting, but=but))
+    return Codes(meeting, begins + rules.late_after, meeting.ends_at, in_time, but)
+
+
+def by_code(meeting: Meeting | None, scanned_at: dt.datetime, rules: ListRules, but: Sequence[Span] = ()) -> Stay:
+    """What a code says that was read at a meeting then."""
+    return Stay(Presence.PRESENT, None) if meeting is None else codes_of(meeting, rules, but).say(scanned_at)
 
 
 def as_it_was(record: Record, meeting: Meeting | None, rules: ListRules, but: Sequence[Span] = ()) -> Stay:

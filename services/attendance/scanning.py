@@ -10,20 +10,21 @@ import datetime as dt
 from collections.abc import Sequence
 
 from services.attendance.humans import counted_elsewhere, is_anothers, of_survivor, place_of, there_since, trained
-from services.attendance.lists import ListRules, closed_list, meeting_once, took_place
-from services.attendance.minutes import Span, by_code
+from services.attendance.lists import ListRules, closed_list, meeting_once, rules_of, took_place
+from services.attendance.minutes import Codes, Span, by_code, codes_of
 from services.attendance.outcomes import Refused, Unchanged, Wait, is_ours
 from services.attendance.rulebook import ScanRule
 from services.attendance.state import MeetingList, Record, Session
 from services.attendance.stating import answering, said
 from shared.contracts.attendance import Method, PresenceFact, Role
-from shared.contracts.checkin import CheckInScanned
+from shared.contracts.checkin import CheckedIn, CheckInScanned
 from shared.contracts.planner import Meeting, SessionStanding
 from shared.events.decoding import FUTURE_TOLERANCE
 from shared.events.envelope import Heard, Reason
-from shared.state.working import Working
+from shared.state.working import Working, worked_out_of
 from shared.values import immutable
 
+_HOW = {how: Method(how) for how in CheckedIn}
 ALREADY_PRESENT, MARK_STANDS = "AlreadyPresent", "MarkStands"
 
 
@@ -85,18 +86,49 @@ def _away(meeting: Meeting, moment: dt.datetime) -> dt.timedelta:
     return max(meeting.starts_at - moment, moment - meeting.ends_at, dt.timedelta())
 
 
+@immutable
+class Door:
+    """A meeting as everybody finds it whose code is read there: worked out once for all of them."""
+
+    session: Session | None
+    meeting: Meeting | None
+    """As it is planned now."""
+    closed: MeetingList | None
+    codes: Codes | None
+    """Of the meeting."""
+    takes: Span | None
+    """From when to when a code may have been read there."""
+
+    def fits(self, scanned_at: dt.datetime, heard_at: dt.datetime) -> bool:
+        """Whether a code is nothing but ordinary. Of any other one it is to be asked why (`misfit`)."""
+        return self.takes is not None and self.takes[0] <= scanned_at <= self.takes[1] and scanned_at <= heard_at
+
+
+@worked_out_of(Session, MeetingList)
+def door_of(working: Working, session_id: str, meeting_id: str) -> Door:
+    rules = rules_of(working)
+    session = working[Session].get(session_id)
+    meeting = session.meeting(meeting_id) if session else None
+    closed = closed_list(working, session_id, meeting_id)
+    if meeting is None:
+        return Door(session, None, closed, None, None)
+    takes = rules.scans_since(meeting), rules.scans_until(meeting)
+    return Door(session, meeting, closed, codes_of(meeting, rules), takes)
+
+
 def decide_scan(
     working: Working, heard: Heard[CheckInScanned], rules: ListRules, *, final: bool = False
 ) -> PresenceFact | Unchanged | Wait | Refused:
     """What a scan says: the person was there. `final`: what is not known by now never will be."""
     body = heard.body
-    session = working[Session].get(body.session_id)
-    meeting = session.meeting(body.meeting_id) if session else None
+    door = door_of(working, body.session_id, body.meeting_id)
+    session, meeting, closed = door.session, door.meeting, door.closed
     record = working[Record].get(body.session_id, body.meeting_id, body.person_id)
     theirs = of_survivor(working, body.session_id, body.meeting_id, body.person_id)
     recorded = [one for one in (record, theirs) if one is not None]
-    closed = closed_list(working, body.session_id, body.meeting_id)
-    if wrong := misfit(body.scanned_at, heard.appended_at, session, meeting, rules):
+    if not door.fits(body.scanned_at, heard.appended_at) and (
+        wrong := misfit(body.scanned_at, heard.appended_at, session, meeting, rules)
+    ):
         return Refused(Reason.IMPLAUSIBLE_TIME, wrong.detail)
     for one in recorded:
         if came(working, one, None if closed else meeting, rules):
@@ -119,9 +151,9 @@ def decide_scan(
         return Wait("meeting", max(session.ends_at + rules.close_after, heard.appended_at))
     place = place_of(working, body.session_id, body.person_id, closed, rules)
     hours = meeting or meeting_once(working, session, body.meeting_id)
-    if hours is not None and not rules.fits(hours, body.scanned_at):
+    if meeting is None and hours is not None and not rules.fits(hours, body.scanned_at):
         hours = None  # Of a day that was dropped: read on another one, it says that they came, and not for how long.
-    whole = by_code(hours, body.scanned_at, rules)
+    whole = door.codes.say(body.scanned_at) if door.codes else by_code(hours, body.scanned_at, rules)
     since = there_since(whole.state, whole.arrived_at, body.scanned_at, hours)
     is_trainer = trained(working, session, hours, body.person_id, at=since)
     if place is None and meeting is not None and closed is None and not final and not is_trainer:
@@ -130,7 +162,7 @@ def decide_scan(
     but: list[Span] = []
     if closed is not None and meeting is not None:
         but = counted_elsewhere(working, session, body.person_id, seen_at=body.scanned_at, is_stated=False)
-    stay = by_code(hours, body.scanned_at, rules, but)
+    stay = by_code(hours, body.scanned_at, rules, but) if but else whole
     fields = answering(heard) | {
         "city_id": place.city_id if place else None,
         "with_place": with_place,
@@ -138,7 +170,7 @@ def decide_scan(
         "minutes": stay.minutes,
         "arrived_at": stay.arrived_at,
         "scanned_at": body.scanned_at,
-        "method": Method(body.method),
+        "method": _HOW[body.method],
         "device_id": body.device_id,
     }
     about = (body.session_id, body.meeting_id, body.person_id)

@@ -64,7 +64,7 @@ def said(state: Presence, whose: tuple[str, str, str], fields: dict[str, Any], *
     about |= {"decided_at": now}
     match state:
         case Presence.PRESENT:
-            return ParticipantAttended(**about, **fields)
+            return ParticipantAttended.model_validate(about | fields)  # As by name, for a fifth less.
         case Presence.LATE:
             return ParticipantAttended(**about, **fields, came=Came.LATE)
         case Presence.LEFT_EARLY:

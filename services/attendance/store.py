@@ -60,7 +60,7 @@ from shared.postgres.roundtrips import NONE, Reads
 from shared.postgres.tables import DUE, HELD_SUBJECT
 from shared.service import Inputs
 from shared.state.link_keys import LinkKey
-from shared.state.merged import Merged, all_of_one, ids_of, survivor
+from shared.state.merged import Merged, all_of_one, ids_of, of_several, survivor
 from shared.state.rows import EVERY_ROW, Rows, loaded_by
 from shared.state.working import Due, Held, Working
 
@@ -273,7 +273,9 @@ def _touched(inputs: Inputs) -> _Touched:
             body = one.body
             session_id = body.session_id
             match body:
-                case CheckInScanned() | MarkRequested() | RecordCorrectionRequested():
+                case CheckInScanned():
+                    found.scans.add((session_id, body.meeting_id, body.person_id))
+                case MarkRequested() | RecordCorrectionRequested():
                     found.scans |= _about(body)
                 case PlaceState():
                     found.said.add((session_id, body.person_id, one.source, one.version))
@@ -420,7 +422,8 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
         load_held_about(reads, working, touched.woken)
         await reads.run()
     scans = touched.scans.union(*(_about(request_of(held).body) for held in working[Held]))
-    scans |= {(session_id, meeting_id, survivor(working, one)) for session_id, meeting_id, one in scans}
+    several = of_several(working)
+    scans |= {(session, meeting, survivor(working, one)) for session, meeting, one in scans if one in several}
     ours = (row for row in working[MeetingList] if not row.is_open and is_ours(working, row))
     lists = {(row.session_id, row.meeting_id) for row in ours}
     counted = touched.counted | {session_id for session_id, meeting_id, _ in scans if (session_id, meeting_id) in lists}
@@ -456,16 +459,25 @@ def _spoken_of_since(working: Working, inputs: Inputs, touched: set[str]) -> set
     rules = rules_of(working)
     asked = [one for one in inputs if isinstance(one, Heard)]
     found = set[str]()
+    first: dict[tuple[str, str], dt.datetime] = {}
+    """When somebody was first seen at each meeting."""
     for one in (*asked, *map(request_of, working[Held])):
-        if not isinstance(one.body, AboutSomebody) or one.body.session_id not in touched:
+        body = one.body
+        if not isinstance(body, _ABOUT_SOMEBODY) or body.session_id not in touched:
             continue  # What is held under the id of one of these may be about another session.
-        if not isinstance(one.body, CheckInScanned) and one.body.walk_in is not None:
-            found.add(one.body.session_id)  # Who that was is said at any time after they were seen.
-        session = working[Session].get(one.body.session_id)
-        meeting = session.meeting(one.body.meeting_id) if session else None
-        if session and (meeting is None or session.heard_at > min(seen_at(one), rules.scans_since(meeting))):
-            found.add(session.session_id)
+        if not isinstance(body, CheckInScanned) and body.walk_in is not None:
+            found.add(body.session_id)  # Who that was is said at any time after they were seen.
+        about, seen = (body.session_id, body.meeting_id), seen_at(one)
+        first[about] = min(first.get(about, seen), seen)
+    for (session_id, meeting_id), seen in first.items():
+        session = working[Session].get(session_id)
+        meeting = session.meeting(meeting_id) if session else None
+        if session and (meeting is None or session.heard_at > min(seen, rules.scans_since(meeting))):
+            found.add(session_id)
     return found
+
+
+_ABOUT_SOMEBODY = members(AboutSomebody)
 
 
 async def _load_merging(reads: Reads, working: Working, inputs: Inputs) -> set[str]:

@@ -322,14 +322,17 @@ def digest_of(body: Event) -> str:
     decides nothing and is not kept of a request that is held.
     """
     kind, said = type(body), body.__dict__
-    content = {name: said[name] for name, default in _fields(kind) if said[name] != default}
-    return hashlib.blake2b(kind.type_name().encode() + to_json(content), digest_size=12).hexdigest()
+    name_of_kind, fields = _fields(kind)
+    content = {name: said[name] for name, is_needed, default in fields if is_needed or said[name] != default}
+    return hashlib.blake2b(name_of_kind + to_json(content), digest_size=12).hexdigest()
 
 
 @functools.cache
-def _fields(kind: type[Event]) -> tuple[tuple[str, Any], ...]:
-    """What a contract names, in an order that does not depend on it, and what each is by default."""
-    return tuple((name, field.default) for name, field in sorted(kind.model_fields.items()))
+def _fields(kind: type[Event]) -> tuple[bytes, tuple[tuple[str, bool, Any], ...]]:
+    """What a kind is called; what its contract names, in an order that does not depend on it, whether each has to be said, and what it is
+    by default."""
+    fields = sorted(kind.model_fields.items())
+    return kind.type_name().encode(), tuple((name, field.is_required(), field.default) for name, field in fields)
 
 
 def _offset_of(source: str, event_id: str) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from shared.state.rows import Row
-from shared.state.working import Working
+from shared.state.working import Working, worked_out_of
 from shared.values import immutable
 
 
@@ -42,12 +42,20 @@ def survivor(working: Working, person_id: str) -> str:
 
 def ids_of(working: Working, person_id: str) -> list[str]:
     """All ids of one human, the surviving one first."""
+    if person_id not in of_several(working):  # Nearly everybody.
+        return [person_id]
     merged = working[Merged]
     found = [survivor(working, person_id)]
     for one in found:
         if became := merged.where("into_id", one):
             found += sorted(row.person_id for row in became if row.person_id not in found)
     return found
+
+
+@worked_out_of(Merged)
+def of_several(working: Working) -> frozenset[str]:
+    """The ids of all those who have several."""
+    return frozenset(one for row in working[Merged].all() for one in (row.person_id, row.into_id))
 
 
 def all_of_one(merged: Iterable[tuple[str, str]], people: Iterable[str]) -> set[str]:

@@ -94,7 +94,12 @@ class Rows(Generic[R]):
         self._by_key = self._all_of[kind.KEY] = set()
         """Most is asked for by key, and looked up so; what another question has answered is entered here."""
         self._was_asked = False
+        self._worked_out: list[dict[Any, Any]] = []
         self.loaded((), *asked)
+
+    def forgets(self, worked_out: dict[Any, Any]) -> None:
+        """What was worked out of these rows: emptied as soon as one of them is another one."""
+        self._worked_out.append(worked_out)
 
     def loaded(self, rows: Iterable[R], *asked: Loaded) -> None:
         """Takes rows as they stand in the table, and that these were all that was asked for; what changed meanwhile stays as it is."""
@@ -176,12 +181,19 @@ class Rows(Generic[R]):
                     index.setdefault(each, {})[key] = row
         if row is not None:
             self._rows[key] = row
+        for known in self._worked_out:
+            known.clear()
 
     def __iter__(self) -> Iterator[R]:
         """Those in memory, of whatever was asked for: that something was is all that is sure."""
         if not self._was_asked:
             raise NotLoaded(f"nobody has loaded any {self.kind.__name__}")
         return iter(list(self._rows.values()))
+
+    def all(self) -> list[R]:
+        """Every row there is."""
+        self._need(self.knows(), ("anything",))
+        return list(self._rows.values())
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

@@ -18,7 +18,8 @@ from shared.contracts.selection import CityQualified
 from shared.deciding.thinking import _hear
 from shared.events.envelope import Heard
 from shared.state.ownership import Verdict
-from shared.state.working import Held, Working
+from shared.state.rows import EVERY_ROW
+from shared.state.working import Held, Working, worked_out_of
 from shared.testing import NOON, body_of, decoded, heard
 from shared.testing import Message as Record
 from tests.mind import knowing_all
@@ -202,3 +203,36 @@ def test_a_request_that_is_neither_answered_nor_held_nor_set_aside_is_a_fault_of
     forgetful = dataclasses.replace(SERVICE, decide={WithdrawalRequested: lambda working, heard: None})
     with pytest.raises(RuntimeError, match="neither answered"):
         _hear(forgetful, working, heard(body_of(WithdrawalRequested)), quiet=False)
+
+
+def test_what_was_worked_out_of_rows_is_worked_out_anew_when_one_of_them_changes(working: Working) -> None:
+    asked: list[str] = []
+
+    @worked_out_of(Town)
+    def name_of(working: Working, city_id: str) -> str | None:
+        asked.append(city_id)
+        town = working[Town].get(city_id, 1)
+        return town.name if town is not None else None
+
+    assert [name_of(working, CITY.city_id) for _ in range(2)] == [None, None]
+    assert name_of(working, "town-9") is None
+    for version, name in enumerate(("old", "new")):
+        working.apply(heard(named(name), version=version))
+        assert [name_of(working, CITY.city_id) for _ in range(2)] == [name, name]
+    working[Town].remove(CITY.city_id, 1)
+    assert name_of(working, CITY.city_id) is None
+    assert asked == [CITY.city_id, "town-9", *3 * [CITY.city_id]]
+
+
+def test_what_was_worked_out_of_rows_is_worked_out_anew_when_more_are_loaded(working: Working) -> None:
+    @worked_out_of(Town)
+    def number_of(working: Working) -> int:
+        return len(working[Town].all())
+
+    working.apply(heard(CITY))
+    (town,) = working[Town].all()
+    other = SERVICE.working(NOON)
+    other[Town].loaded((), EVERY_ROW)
+    assert number_of(other) == 0
+    other[Town].loaded([town])
+    assert number_of(other) == 1

@@ -13,8 +13,8 @@ MUTATIONS = (
     Mutation(
         "a scan of a time that cannot be is set aside",
         "services/attendance/scanning.py",
-        "    if wrong := misfit(body.scanned_at, heard.appended_at, session, meeting, rules):",
-        "    if wrong := None:",
+        "        wrong := misfit(body.scanned_at, heard.appended_at, session, meeting, rules)",
+        "        wrong := None",
         ("tests/attendance/test_decisions.py",),
     ),
     Mutation(
@@ -243,7 +243,7 @@ MUTATIONS = (
     Mutation(
         "a code of another day says nothing of the hours of one that was dropped",
         "services/attendance/scanning.py",
-        "    if hours is not None and not rules.fits(hours, body.scanned_at):",
+        "    if meeting is None and hours is not None and not rules.fits(hours, body.scanned_at):",
         "    if False:",
         (
             "tests/attendance/test_marking.py::test_what_is_heard_late_of_a_day_that_was_called_otherwise_counts_by_the_hours_that_it_had",

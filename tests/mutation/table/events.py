@@ -6,7 +6,7 @@ MUTATIONS = (
     Mutation(
         "a request is known by what its contract names",
         "shared/events/envelope.py",
-        "    content = {name: said[name] for name, default in _fields(kind) if said[name] != default}",
+        "    content = {name: said[name] for name, is_needed, default in fields if is_needed or said[name] != default}",
         "    content = {**said, **(body.model_extra or {})}",
         (
             "tests/enrolment/test_order.py::test_a_request_with_a_field_that_nobody_knows_is_the_same_one_sent_again_also_after_it_was_held",
@@ -69,8 +69,8 @@ MUTATIONS = (
     Mutation(
         "a digest that outlives the order of a contract's fields",
         "shared/events/envelope.py",
-        "for name, field in sorted(kind.model_fields.items()))",
-        "for name, field in kind.model_fields.items())",
+        "    fields = sorted(kind.model_fields.items())",
+        "    fields = list(kind.model_fields.items())",
         (
             "tests/shared/test_decoding.py::test_a_digest_does_not_depend_on_the_order_in_which_a_contract_names_its_fields",
         ),

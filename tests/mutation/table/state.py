@@ -4,6 +4,16 @@ from tests.mutation.mutation import Mutation
 
 MUTATIONS = (
     Mutation(
+        "what was worked out of rows is forgotten when one of them changes",
+        "shared/state/rows.py",
+        "            known.clear()\n",
+        "            pass\n",
+        (
+            "tests/shared/test_working.py::test_what_was_worked_out_of_rows_is_worked_out_anew_when_one_of_them_changes",
+            "tests/attendance/test_doors.py::test_what_changes_between_two_codes_of_one_transaction_counts_for_the_second",
+        ),
+    ),
+    Mutation(
         "what a backup holds and was answered since is not answered again",
         "shared/state/working.py",
         "        self[Held].drop(*key)\n",
@@ -47,7 +57,7 @@ MUTATIONS = (
     Mutation(
         "requests are known by source and id",
         "shared/state/working.py",
-        "        return self._answer_to(heard) is not None or key in self.unreadable or self[Held].get(*key) is not None",
+        "        return is_answered or key in self.unreadable or self[Held].get(*key) is not None",
         "        return False",
         ("tests/enrolment/test_decisions.py",),
     ),
