@@ -48,6 +48,7 @@ from tests.notifications.witness import DAY, OFFICE, Asked, Mail, Refusal, Says,
 
 T = TypeVar("T")
 PEOPLE = ["p1", "p2"]
+TRAINERS = ["t1", "t2"]
 DAYS = ["2026-11-21", "2026-11-23", "2026-11-24"]
 ENROLMENT, PLANNER, LMS = "rollcall/enrolment", "urn:planner", "urn:lms"
 SENT, LATER = Outcome(Result.SENT, "sent"), Outcome(Result.LATER, "smtp_451")
@@ -211,7 +212,8 @@ class Mails(RuleBasedStateMachine):
 
     def _session(self, model: type[Event], day: str, *, is_cancelled: bool) -> None:
         meeting = {"meeting_id": "day-1", "starts_local": f"{day}T09:00:00", "ends_local": f"{day}T15:00:00"}
-        self.says(body_of(model, session_id="s1", meetings=[meeting]), PLANNER)
+        its = {"session_id": "s1", "meetings": [meeting], "trainers": self.witness.trainers}
+        self.says(body_of(model, **its), PLANNER)
         self.statement = (self.event_id, self.versions["session/s1"])
         self.witness.day, self.witness.is_cancelled, self.witness.has_spoken = day, is_cancelled, False
 
@@ -543,7 +545,7 @@ class Mails(RuleBasedStateMachine):
             raise AssertionError(f"mails without end: {self.witness.inbox[-5:]}")
         standing = self.world.does(self._books())["notices"]
         assert (standing["differences"], standing["to_do"]) == (0, 0), "the books say that something is still to come"
-        for person in self.witness.addressees(PEOPLE):
+        for person in self.witness.addressees([*PEOPLE, *TRAINERS]):
             untold = [about for about in self.witness.untold(person, self.now) if not self._has_a_name(person, about)]
             assert untold == [], (person, untold, self.now, self.witness)
 
@@ -593,4 +595,5 @@ def _says(attempt: Attempt) -> Says:
     which = getattr(says, "number", None) or getattr(says, "places", None)
     if content.says.of == "refusal" or attempt.notice.about.startswith("missed/"):  # They say by the hash which it is.
         which = content.hash
-    return Says(attempt.notice.about, attempt.notice.kind, days[0] if days else None, until, which)
+    expected = getattr(attempt.truth.matter, "expected", None)
+    return Says(attempt.notice.about, attempt.notice.kind, days[0] if days else None, until, which, expected)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 TOWN = "geonames:776597"
 OFFICE = "office"
 DAY, MINUTE = dt.timedelta(days=1), dt.timedelta(minutes=1)
+ENDS = ("cancellation", "offer_ended", "waiting_ended", "call_ended", "certificate_revoked", "training_ended")
 
 
 def begins(day: str) -> dt.datetime:
@@ -96,10 +97,12 @@ class Says:
     until: dt.datetime | None = None
     which: str | int | None = None
     """Which certificate or refusal, how many people, or what the lists say."""
+    expected: int | None = field(default=None, compare=False)
+    """How many people are to come, as it is reckoned anew at each try."""
 
     @property
     def is_an_end(self) -> bool:
-        return self.letter in ("cancellation", "offer_ended", "waiting_ended", "call_ended", "certificate_revoked")
+        return self.letter in ENDS
 
 
 @dataclass
@@ -123,6 +126,10 @@ class Witness:
     is_cancelled: bool = False
     has_spoken: bool = False
     """Whether enrolment has drawn every consequence from the session's newest statement."""
+    trainers: tuple[str, ...] = ()
+    """Whom the planner names, under whichever id."""
+    live_at: dt.datetime | None = None
+    """When mail went live; None: it always was."""
     places: dict[str, Place] = field(default_factory=lambda: defaultdict(Place))
     addresses: dict[str, str] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
@@ -176,6 +183,8 @@ class Witness:
             return self._why_not_missed(person, says)
         if says.about.startswith("message/"):
             return self._why_not_written(person, says, now)
+        if says.about.startswith(("training/", "roster/")):
+            return self._why_not_training(person, says, now)
         place, day = self.places[person], self.day
         takes_place = day is not None and not self.is_cancelled
         is_so = {
@@ -203,6 +212,32 @@ class Witness:
                 return "enrolment may be about to take it back"
             return None
         return self._why_not_asked(person, says, now)
+
+    def _why_not_training(self, person: str, says: Says, now: dt.datetime) -> str | None:
+        if says.letter == "training_ended":
+            return "they train it" if self.trains(person) else None
+        if not self.trains(person):
+            return f"it is trained by {self.trainers}, cancelled: {self.is_cancelled}"
+        if says.day != self.day:
+            return f"it is on {self.day}"
+        if says.letter != "roster":
+            return None
+        if not self._is_evening_of_trainers(now):
+            return "it is not the evening before"
+        if not self.has_spoken:
+            return "enrolment may be about to take it back"
+        expected = sum(place.state == "enrolled" for place in self.places.values())
+        return f"{expected} are expected" if says.expected != expected else None
+
+    def trains(self, person: str) -> bool:
+        return person in map(self.human, self.trainers) and self.day is not None and not self.is_cancelled
+
+    def _is_evening_of_trainers(self, now: dt.datetime) -> bool:
+        """From three in the afternoon in Warsaw until it begins, if others had not told them by then."""
+        if self.day is None:
+            return False
+        evening = (begins(self.day) - DAY).replace(hour=14)
+        return evening <= now < begins(self.day) and (self.live_at is None or evening >= self.live_at)
 
     def _why_not_asked(self, person: str, says: Says, now: dt.datetime) -> str | None:
         asked = self.asked.get(says.about)
@@ -366,6 +401,7 @@ class Witness:
             if is_so and not (knows and (place.until is None or (told is not None and told.says.until == place.until))):
                 found.append(about)
         found += self._untold_of_certificates(person) + self._untold_of_calls(person, now)
+        found += self._untold_of_trainings(person, now)
         for about, asked in self.asked.items():
             is_muted = asked.letter == "materials" and "materials" in self.mutes[person]
             is_theirs = self.human(asked.person) == person
@@ -406,6 +442,18 @@ class Witness:
             knows = told is not None and told.says.which == number and not told.says.is_an_end
         return [] if knows else [about]
 
+    def _untold_of_trainings(self, person: str, now: dt.datetime) -> list[str]:
+        found, told, day = [], self._last(person, "training/s1"), self.day
+        if self.trains(person) and day is not None:
+            if now < ends(day) and (told is None or told.says.is_an_end or told.says.day != day):
+                found.append("training/s1")
+            roster = self._last(person, "roster/s1/evening-before")
+            if self._is_evening_of_trainers(now) and (roster is None or roster.says.day != day):
+                found.append("roster/s1/evening-before")
+        elif self._believes(told, now):
+            found.append("training/s1")
+        return found
+
     def _untold_of_calls(self, person: str, now: dt.datetime) -> list[str]:
         call, about = self.call, f"call/s1/{TOWN}"
         if call is None or person != self.coordinator:
@@ -422,6 +470,10 @@ class Witness:
 
     def goes_live(self, now: dt.datetime) -> None:
         """What is so at this moment others have told; what was asked for before is dropped."""
+        self.live_at = now
+        for person in filter(self.trains, dict.fromkeys(map(self.human, self.trainers))):
+            says = Says("training/s1", "training", self.day)
+            self.inbox.append(Mail(person, says, self.addresses.get(person, ""), "<by-others@x>", 0))
         self.asked.clear()
         self.answers.clear()
         self.messages.clear()
