@@ -301,6 +301,15 @@ MUTATIONS = (
         ("tests/notifications/test_whoever.py::test_it_is_not_told_again_to_whom_it_was_told_before",),
     ),
     Mutation(
+        "a reminder in the freeze promises no place to who waits",
+        "services/notifications/kinds/reminder.py",
+        "because = FROZEN if self.facts.is_frozen(now) else None",
+        "because = None",
+        (
+            "tests/notifications/test_one_after_another.py::test_who_read_that_nobody_gets_a_place_any_more_does_not_read_the_opposite_the_day_before",
+        ),
+    ),
+    Mutation(
         "of what two ids were told in vain the newest is told",
         "services/notifications/kinds/whoever.py",
         "        themselves = themselves.where(~is_overtaken.where(came.c.into_id == its.c[whose]))",
