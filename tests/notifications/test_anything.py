@@ -26,6 +26,7 @@ from shared.contracts.attendance import (
 from shared.contracts.certificates import CertificateEnds, CertificateIssued, CertificateSuperseded
 from shared.contracts.directory import MemberKind, PersonRegistered, TeamMemberJoined, TeamMemberLeft
 from shared.contracts.enrolment import CallEnd, NominationAnswered, NominationsCalledOff, NominationsInvited
+from shared.contracts.model import Event
 from shared.contracts.notifications import Audience
 from shared.contracts.planner import SessionCancelled, SessionRescheduled
 from shared.testing import body_of
@@ -52,7 +53,8 @@ class Everything(Mails):
     @initialize(rehearses=st.sampled_from([False, False, True]))
     def is_set_up(self, rehearses: bool) -> None:
         if rehearses:
-            self.rehearses, self.settings = True, self.settings.model_copy(update={"rehearse": True})
+            self.rehearses = self.witness.rehearses = True
+            self.settings = self.settings.model_copy(update={"rehearse": True})
             self._starts()
         for person in [*COORDINATORS, *TRAINERS]:
             self.says(body_of(PersonRegistered, person_id=person), "urn:hr")
@@ -101,7 +103,8 @@ class Everything(Mails):
     def is_trained_by(self, trainers: tuple[str, ...], speaks: bool, result: str) -> None:
         """Others than before, or nobody. Whoever trains may have a place, too, and be the same human as somebody else."""
         witness = self.witness
-        witness.trainers, model = trainers, SessionCancelled if witness.is_cancelled else SessionRescheduled
+        witness.trainers = trainers
+        model: type[Event] = SessionCancelled if witness.is_cancelled else SessionRescheduled
         self._session(model, witness.day or DAYS[0], is_cancelled=witness.is_cancelled)
         if speaks:
             self.enrolment_has_spoken()
@@ -114,6 +117,28 @@ class Everything(Mails):
         evening = begins(self.witness.day or DAYS[0]) - DAY
         self.now = max(self.now, evening.replace(hour=0) + hours * HOUR)
         self.looks(whole=True)
+        self.sends(most=3, result=result, seconds=25, looks=True)
+
+    # --- two places at once --------------------------------------------------------------------
+
+    @rule(day=days, person=people, marked=st.sampled_from(["both", "both", "here", "there"]), result=results)
+    def has_two_places_at_once(self, day: str, person: str, marked: str, result: str) -> None:
+        """Each of which names the other, or as yet one of them."""
+        if self.other.day is None:
+            self._other_training(day)
+        here, there = ("s2" if marked != "there" else None), ("s1" if marked != "here" else None)
+        self._place(self.witness, person, "enrolled", clashes_with=here)
+        self._place(self.other, person, "enrolled", clashes_with=there)
+        for outcome in ("sent", "sent", result):  # After both places.
+            self.looks(whole=True)
+            self.sends(most=4, result=outcome, seconds=25, looks=True)
+
+    @precondition(lambda self: self.other.day is not None)
+    @rule(person=people, state=st.sampled_from(["enrolled", "withdrawn"]), day=days, moves=st.booleans(), result=results)  # fmt: skip
+    def the_other_place_changes(self, person: str, state: str, day: str, moves: bool, result: str) -> None:
+        if moves:
+            self._other_training(day)
+        self._place(self.other, person, state)
         self.sends(most=3, result=result, seconds=25, looks=True)
 
     # --- certificates ------------------------------------------------------------------------
@@ -194,6 +219,7 @@ class Everything(Mails):
         self.now += dt.timedelta(seconds=seconds)
         self.world.does(self._goes_live())
         self.witness.goes_live(self.now)
+        self.other.goes_live(self.now)
         self.rehearses = False
 
     async def _goes_live(self) -> None:
