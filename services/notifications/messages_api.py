@@ -108,7 +108,7 @@ class Sending(Asking):
     """The same, once it was looked at."""
 
     recipients: int = Field(
-        ge=1, description="To how many it goes, as the preview said: if they are others by now, nothing is sent."
+        ge=1, description="To how many it goes, as the preview said: if it is another number by now, nothing is sent."
     )
 
     model_config = ConfigDict(

@@ -48,6 +48,7 @@ from tests.notifications.witness import DAY, OFFICE, Asked, Mail, Refusal, Says,
 
 T = TypeVar("T")
 PEOPLE = ["p1", "p2"]
+TRAINERS = ["t1", "t2"]
 DAYS = ["2026-11-21", "2026-11-23", "2026-11-24"]
 ENROLMENT, PLANNER, LMS = "rollcall/enrolment", "urn:planner", "urn:lms"
 SENT, LATER = Outcome(Result.SENT, "sent"), Outcome(Result.LATER, "smtp_451")
@@ -134,6 +135,7 @@ class Mails(RuleBasedStateMachine):
         super().__init__()
         self.now = NOW
         self.witness = Witness()
+        self.witness.other = self.other = self.witness.of_another("s2")
         self.numbers = itertools.count(1)
         self.versions: dict[str, int] = {}
         self.event_id = ""
@@ -211,9 +213,18 @@ class Mails(RuleBasedStateMachine):
 
     def _session(self, model: type[Event], day: str, *, is_cancelled: bool) -> None:
         meeting = {"meeting_id": "day-1", "starts_local": f"{day}T09:00:00", "ends_local": f"{day}T15:00:00"}
-        self.says(body_of(model, session_id="s1", meetings=[meeting]), PLANNER)
+        its = {"session_id": "s1", "meetings": [meeting], "trainers": self.witness.trainers}
+        self.says(body_of(model, **its), PLANNER)
         self.statement = (self.event_id, self.versions["session/s1"])
         self.witness.day, self.witness.is_cancelled, self.witness.has_spoken = day, is_cancelled, False
+
+    def _other_training(self, day: str) -> None:
+        meeting = {"meeting_id": "day-1", "starts_local": f"{day}T09:00:00", "ends_local": f"{day}T15:00:00"}
+        self.says(body_of(SessionScheduled, session_id="s2", meetings=[meeting]), PLANNER)
+        self.other.day = day
+        of = {"session_source": PLANNER, "session_event_id": self.event_id}
+        self._settles("s2", **of, session_version=self.versions["session/s2"])
+        self.other.has_spoken = True
 
     @rule(day=days)
     def moves(self, day: str) -> None:
@@ -227,18 +238,29 @@ class Mails(RuleBasedStateMachine):
     def enrolment_has_spoken(self) -> None:
         event_id, version = self.statement
         of = {"session_source": PLANNER, "session_event_id": event_id, "session_version": version}
-        self.says(body_of(PlacesSettled, session_id="s1", decided_at=self.now, **of), ENROLMENT)
+        self._settles("s1", **of)
         self.witness.has_spoken = True
+
+    def _settles(self, session_id: str, **of: Any) -> None:
+        self.says(body_of(PlacesSettled, session_id=session_id, decided_at=self.now, **of), ENROLMENT)
 
     @rule(person=people, state=st.sampled_from(["enrolled", "enrolled", "waitlisted", "offered", "withdrawn"]), hours=st.sampled_from([5, 30]))  # fmt: skip
     def place(self, person: str, state: str, hours: int) -> None:
-        its, until = self.witness.places[person], self.now + dt.timedelta(hours=hours)
+        self._place(self.witness, person, state, hours=hours)
+
+    def _place(self, of: Witness, person: str, state: str, *, hours: int = 30, clashes_with: str | None = None) -> None:
+        its, until = of.places[person], self.now + dt.timedelta(hours=hours)
         offered = {"offered_at": self.now, "offered_until": until} if state == "offered" else {}
-        self.says(body_of(STATES[state], session_id="s1", person_id=person, decided_at=self.now, **offered), ENROLMENT)
+        marks = {"clashes_with": [clashes_with]} if clashes_with is not None else {}
+        its_ids = {"session_id": of.session_id, "person_id": person}
+        self.says(body_of(STATES[state], **its_ids, decided_at=self.now, **offered, **marks), ENROLMENT)
         its.life += its.state != state
         its.state, its.until, its.said_at = state, until if offered else None, self.now
-        if person in self.witness.refusals:
-            self.witness.refusals[person].is_newest = False
+        its.is_marked = clashes_with is not None
+        if person in of.refusals:
+            of.refusals[person].is_newest = False
+        if not its.is_clashing:
+            its.apart = self.versions[f"session/{of.session_id}/person/{person}"]
 
     @rule(person=people, where=st.sampled_from("ab"))
     def lives_at(self, person: str, where: str) -> None:
@@ -415,7 +437,9 @@ class Mails(RuleBasedStateMachine):
         _, address = self.sender._writer.written(attempt)  # It can be written.
         if attempt.notice.rehearses and not self.sender._staging.rehearses:
             return  # It was planned before mail went live, and goes nowhere.
-        why_not = self.witness.why_not(attempt.notice.recipient, address, _says(attempt), self.now)
+        why_not = self.witness.about_what(attempt.notice.about).why_not(
+            attempt.notice.recipient, address, _says(attempt), self.now
+        )
         assert why_not is None, (attempt.notice, why_not)
 
     def _reach(self, group: UnderWay, result: str) -> None:
@@ -427,7 +451,7 @@ class Mails(RuleBasedStateMachine):
                 continue
             assert contact is not None
             assert contact.email is not None
-            life = self.witness.places[notice.recipient].life
+            life = self.witness.about_what(notice.about).places[notice.recipient].life
             mail = Mail(notice.recipient, _says(attempt), contact.email, _id_of(attempt), life)
             wrong = self.witness.arrives(mail)
             assert wrong is None, (mail, wrong)
@@ -543,8 +567,10 @@ class Mails(RuleBasedStateMachine):
             raise AssertionError(f"mails without end: {self.witness.inbox[-5:]}")
         standing = self.world.does(self._books())["notices"]
         assert (standing["differences"], standing["to_do"]) == (0, 0), "the books say that something is still to come"
-        for person in self.witness.addressees(PEOPLE):
-            untold = [about for about in self.witness.untold(person, self.now) if not self._has_a_name(person, about)]
+        for person in self.witness.addressees([*PEOPLE, *TRAINERS]):
+            both = (self.witness, self.other)
+            due = {about for one in both if one.day is not None for about in one.untold(person, self.now)}
+            untold = [about for about in sorted(due) if not self._has_a_name(person, about)]
             assert untold == [], (person, untold, self.now, self.witness)
 
     async def _books(self) -> dict[str, Any]:
@@ -554,8 +580,12 @@ class Mails(RuleBasedStateMachine):
 
     async def _next_moment(self) -> dt.datetime | None:
         async with self.world.engine.connect() as connection:
-            statement = sa.text("select min(greatest(next_attempt_at, lease_until)) from kept.open_notice")
-            found: dt.datetime | None = await connection.scalar(statement)
+            # One that is due may wait for a lease on another mail to the same person.
+            statement = sa.text(
+                "select coalesce(min(at) filter (where at > :now), min(at))"
+                " from (select greatest(next_attempt_at, lease_until) as at from kept.open_notice) as waiting"
+            )
+            found: dt.datetime | None = await connection.scalar(statement, {"now": self.now})
             return found
 
     def _has_a_name(self, person: str, about: str) -> bool:
@@ -564,6 +594,8 @@ class Mails(RuleBasedStateMachine):
         if person in {one["recipient"] for one in self.world.does(self._suppressed())}:
             return True
         last = {one["about"]: one["state"] for one in self.world.does(self._notices(recipient=person))}
+        if about.startswith("clash/"):  # Nobody hears of a clash with a place that they could not be told of.
+            return any(last.get(its) in NAMED for its in (about, "place/s1", "place/s2"))
         return last.get(about) in NAMED
 
     async def _suppressed(self) -> list[dict[str, Any]]:
@@ -591,6 +623,11 @@ def _says(attempt: Attempt) -> Says:
     days = [str(meeting.starts_local.date()) for meeting in says.meetings]
     until = getattr(says, "offered_until", None) or getattr(says, "nominate_until", None)
     which = getattr(says, "number", None) or getattr(says, "places", None)
+    if attempt.notice.kind == "clash":
+        which = int(content.hash or -1)
+    if attempt.notice.kind == "clashes":
+        which = frozenset((one.person_id, one.since) for one in getattr(says, "people", ()))
     if content.says.of == "refusal" or attempt.notice.about.startswith("missed/"):  # They say by the hash which it is.
         which = content.hash
-    return Says(attempt.notice.about, attempt.notice.kind, days[0] if days else None, until, which)
+    expected = getattr(attempt.truth.matter, "expected", None)
+    return Says(attempt.notice.about, attempt.notice.kind, days[0] if days else None, until, which, expected)

@@ -26,16 +26,19 @@ from shared.contracts.attendance import (
 from shared.contracts.certificates import CertificateEnds, CertificateIssued, CertificateSuperseded
 from shared.contracts.directory import MemberKind, PersonRegistered, TeamMemberJoined, TeamMemberLeft
 from shared.contracts.enrolment import CallEnd, NominationAnswered, NominationsCalledOff, NominationsInvited
+from shared.contracts.model import Event
 from shared.contracts.notifications import Audience
+from shared.contracts.planner import SessionCancelled, SessionRescheduled
 from shared.testing import body_of
 from tests.campaigns import SHARE, Share, cases
-from tests.notifications.machine import ENROLMENT, PEOPLE, STATES, Mails, World, days, people, results
-from tests.notifications.witness import DAY, TOWN, Call, Certificate, Message, ends
+from tests.notifications.machine import DAYS, ENROLMENT, PEOPLE, STATES, TRAINERS, Mails, World, days, people, results
+from tests.notifications.witness import DAY, TOWN, Call, Certificate, Message, begins, ends
 
 pytestmark = pytest.mark.long
 
 STEPS = 40
 COORDINATORS = ["c1", "c2"]
+TEAMS = [("t1",), ("t1",), ("t2",), ("t1", "p2"), ("p1", "p2"), ()]
 HOUR = dt.timedelta(hours=1)
 
 
@@ -50,9 +53,10 @@ class Everything(Mails):
     @initialize(rehearses=st.sampled_from([False, False, True]))
     def is_set_up(self, rehearses: bool) -> None:
         if rehearses:
-            self.rehearses, self.settings = True, self.settings.model_copy(update={"rehearse": True})
+            self.rehearses = self.witness.rehearses = True
+            self.settings = self.settings.model_copy(update={"rehearse": True})
             self._starts()
-        for person in COORDINATORS:
+        for person in [*COORDINATORS, *TRAINERS]:
             self.says(body_of(PersonRegistered, person_id=person), "urn:hr")
             self._lives_at(person, f"{person}@a.example.org")
         self.coordinates("c1")
@@ -92,6 +96,50 @@ class Everything(Mails):
         its = {"session_id": "s1", "city_id": TOWN, "nomination_id": nomination_id, "decided_at": self.now}
         self.says(body_of(NominationAnswered, **its), ENROLMENT)
         self.witness.answers.add(f"nomination/s1/{nomination_id}")
+
+    # --- who trains --------------------------------------------------------------------------
+
+    @rule(trainers=st.sampled_from(TEAMS), speaks=st.booleans(), result=results)
+    def is_trained_by(self, trainers: tuple[str, ...], speaks: bool, result: str) -> None:
+        """Others than before, or nobody. Whoever trains may have a place, too, and be the same human as somebody else."""
+        witness = self.witness
+        witness.trainers = trainers
+        model: type[Event] = SessionCancelled if witness.is_cancelled else SessionRescheduled
+        self._session(model, witness.day or DAYS[0], is_cancelled=witness.is_cancelled)
+        if speaks:
+            self.enrolment_has_spoken()
+        self.sends(most=3, result=result, seconds=25, looks=True)
+
+    @rule(trainers=st.sampled_from(TEAMS), hours=st.integers(14, 31), result=results)
+    def trainers_hear_of_the_evening(self, trainers: tuple[str, ...], hours: int, result: str) -> None:
+        """In the evening before, or at night."""
+        self.is_trained_by(trainers, True, "sent")
+        evening = begins(self.witness.day or DAYS[0]) - DAY
+        self.now = max(self.now, evening.replace(hour=0) + hours * HOUR)
+        self.looks(whole=True)
+        self.sends(most=3, result=result, seconds=25, looks=True)
+
+    # --- two places at once --------------------------------------------------------------------
+
+    @rule(day=days, person=people, marked=st.sampled_from(["both", "both", "here", "there"]), result=results)
+    def has_two_places_at_once(self, day: str, person: str, marked: str, result: str) -> None:
+        """Each of which names the other, or as yet one of them."""
+        if self.other.day is None:
+            self._other_training(day)
+        here, there = ("s2" if marked != "there" else None), ("s1" if marked != "here" else None)
+        self._place(self.witness, person, "enrolled", clashes_with=here)
+        self._place(self.other, person, "enrolled", clashes_with=there)
+        for outcome in ("sent", "sent", result):  # After both places.
+            self.looks(whole=True)
+            self.sends(most=4, result=outcome, seconds=25, looks=True)
+
+    @precondition(lambda self: self.other.day is not None)
+    @rule(person=people, state=st.sampled_from(["enrolled", "withdrawn"]), day=days, moves=st.booleans(), result=results)  # fmt: skip
+    def the_other_place_changes(self, person: str, state: str, day: str, moves: bool, result: str) -> None:
+        if moves:
+            self._other_training(day)
+        self._place(self.other, person, state)
+        self.sends(most=3, result=result, seconds=25, looks=True)
 
     # --- certificates ------------------------------------------------------------------------
 
@@ -171,6 +219,7 @@ class Everything(Mails):
         self.now += dt.timedelta(seconds=seconds)
         self.world.does(self._goes_live())
         self.witness.goes_live(self.now)
+        self.other.goes_live(self.now)
         self.rehearses = False
 
     async def _goes_live(self) -> None:

@@ -273,7 +273,7 @@ AFTER = session(
 
 
 def followup(its: Session = AFTER, *done: OutsideTask, came: bool = True, rules: Rules = RULES) -> FollowUp:
-    return FollowUp(replace(facts(None, its), place=None), came, done, rules)
+    return FollowUp(replace(facts(None, its), place=None), came, done, rules, None)
 
 
 def first_mail(its: Session = AFTER, *, at: dt.datetime = ENDS + HOUR, **changes: Any) -> Told:
@@ -328,7 +328,7 @@ def test_what_is_added_or_has_another_link_is_told_and_what_was_filled_in_meanwh
 
 
 def unfilled(*done: OutsideTask, its: Session = AFTER, told_first: Told | None = None) -> Unfilled:
-    return Unfilled(replace(facts(None, its), place=None), True, done, RULES, told_first or first_mail())
+    return Unfilled(replace(facts(None, its), place=None), True, done, RULES, None, told_first or first_mail())
 
 
 def test_one_reminder_follows_when_the_first_comes_near_and_names_all_that_is_open() -> None:

@@ -12,10 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.notifications import differences, tables
 from services.notifications.kinds import KINDS, Subject
-from services.notifications.kinds.certificate import ABSENT, ISSUED, REPLACED, REVOKED, THANKS
+from services.notifications.kinds.certificate import ABSENT, AFTER_MISSED, ISSUED, REPLACED, REVOKED, THANKS
 from services.notifications.kinds.missed import AFTER_THANKS, CAME, MISSED, MISSED_CORRECTED, NOT_MISSED
 from services.notifications.ledger import Told, told_after
-from services.notifications.state import Person, Place, place_of
+from services.notifications.state import Person, Place, Session, place_of
 from services.notifications.untold import Difference
 from shared.contracts.attendance import Presence
 from shared.contracts.certificates import CertificateEnds
@@ -23,8 +23,10 @@ from shared.contracts.directory import PersonMerged
 from shared.contracts.enrolment import AskedFor, EnrolmentWithdrawn, RefusalReason, Standing
 from shared.state.rows import Row
 from shared.testing import body_of, heard
+from tests.notifications import building
 from tests.notifications.building import (
     BEFORE,
+    IN_TWO_DAYS,
     NOW,
     YESTERDAY,
     certificate,
@@ -71,9 +73,9 @@ def told_to(recipient: str, subject: Subject) -> Told:
     return told_after(None, notice(recipient=recipient, about=f"{subject}/session-1", said=said))
 
 
-async def found(engine: AsyncEngine, subject: Subject, *rows: Row) -> dict[str, Difference]:
+async def found(engine: AsyncEngine, subject: Subject, *rows: Row, its: Session | None = None) -> dict[str, Difference]:
     """What is to be told of it, by id."""
-    its = PAST if subject in (Subject.CERTIFICATE, Subject.MISSED) else session()
+    its = its or (PAST if subject in (Subject.CERTIFICATE, Subject.MISSED) else session())
     async with engine.begin() as connection:
         await tables.ensure_key(connection)
         await write_rows(connection, town(), topic(), its, settled(its), person(), contact(), *rows)
@@ -181,6 +183,63 @@ async def test_what_was_told_of_the_lists_to_one_id_was_told_to_the_human(
     lists = record(state), meeting_list(heard_at=NOW - dt.timedelta(hours=2)), place()
     its = await found(engine, Subject.MISSED, *lists, merged(), told_by_lists(FORMER, *told))
     assert [(one.letter, one.because) for one in its.values()] == ([(letter, because)] if letter else [])
+
+
+async def test_a_certificate_says_what_was_written_to_any_id_of_its_holder(engine: AsyncEngine) -> None:
+    """Whoever read under the one that they had not come is told under the other that they have a certificate after all."""
+    its = certified(certificate()), merged(), told_by_lists(FORMER, ABSENT, MISSED)
+    assert (await found(engine, Subject.CERTIFICATE, *its))["person-1"].because == AFTER_MISSED
+    own = told_by_lists("person-1", CAME, THANKS)
+    assert (await found(engine, Subject.CERTIFICATE, own))["person-1"].because is None
+
+
+async def test_nobody_is_missed_who_heard_under_another_id_that_their_certificate_is_revoked(
+    engine: AsyncEngine,
+) -> None:
+    """It says that they were not there for long enough."""
+    lists = record(), meeting_list(heard_at=NOW - dt.timedelta(hours=2)), place()
+    assert set(await found(engine, Subject.MISSED, *lists, merged())) == {"person-1"}
+    fields = dict(content(PAST).says) | {"of": "certificate", "number": FIRST, "useful_until": LATER}
+    said = content(PAST).model_validate({"hash": None, "says": fields})
+    revoked = told_after(None, notice(recipient=FORMER, about="certificate/session-1", kind=REVOKED, said=said))
+    assert await found(engine, Subject.MISSED, revoked) == {}
+
+
+ASKED_FOR = session(YESTERDAY, post_test=building.task(IN_TWO_DAYS, NOW - dt.timedelta(hours=20), name="post_test.1"))
+"""Of which whoever has not filled it in is reminded since yesterday afternoon."""
+
+
+def told_of_tasks(recipient: str, subject: Subject, at: dt.datetime) -> Told:
+    fields = dict(content(PAST).says) | {"of": "tasks", "tasks": ["post_test.1"], "useful_until": IN_TWO_DAYS}
+    said = content(PAST).model_validate({"hash": "post_test.1", "says": fields})
+    return told_after(None, notice(recipient=recipient, about=f"{subject}/session-1", said=said, decided_at=at))
+
+
+async def test_who_was_asked_under_one_id_to_fill_something_in_is_not_asked_again_under_the_other_but_reminded_once(
+    engine: AsyncEngine,
+) -> None:
+    was_there, asked = record(Presence.PRESENT), told_of_tasks(FORMER, Subject.FOLLOWUP, NOW - dt.timedelta(days=3))
+    known = was_there, merged()
+    assert set(await found(engine, Subject.FOLLOWUP, *known, its=ASKED_FOR)) == {"person-1"}
+    assert await found(engine, Subject.UNFILLED, its=ASKED_FOR) == {}
+    assert await found(engine, Subject.FOLLOWUP, asked, its=ASKED_FOR) == {}
+    assert set(await found(engine, Subject.UNFILLED, its=ASKED_FOR)) == {"person-1"}
+    reminded = told_of_tasks(FORMER, Subject.UNFILLED, NOW)
+    assert await found(engine, Subject.UNFILLED, reminded, its=ASKED_FOR) == {}
+
+
+@pytest.mark.parametrize("subject", [Subject.REFUSAL, Subject.NOMINATED])
+async def test_of_what_two_ids_were_told_in_vain_the_newest_is_told(engine: AsyncEngine, subject: Subject) -> None:
+    """It answers what the human asked for last: as what is said to one id twice."""
+    hashes = {Subject.REFUSAL: "event_id", Subject.NOMINATED: "nomination_id"}
+    own = SAID[subject](person_id="person-1", **{hashes[subject]: "of-before"})
+    newer = SAID[subject](heard_at=BEFORE + dt.timedelta(hours=1))
+    both = await found(engine, subject, own, newer, merged())
+    assert {who: its.says.hash for who, its in both.items()} == {"person-1": HASHES[subject]}
+    assert await found(engine, subject, told_to("person-1", subject)) == {}, "nor what was said before"
+    later = SAID[subject](person_id="person-1", heard_at=NOW, **{hashes[subject]: "of-now"})
+    both = await found(engine, subject, later)
+    assert {who: its.says.hash for who, its in both.items()} == {"person-1": "of-now"}
 
 
 async def test_nobody_is_thanked_who_has_a_certificate_under_another_id(engine: AsyncEngine) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 TOWN = "geonames:776597"
 OFFICE = "office"
 DAY, MINUTE = dt.timedelta(days=1), dt.timedelta(minutes=1)
+ENDS = ("cancellation", "offer_ended", "waiting_ended", "call_ended", "certificate_revoked", "training_ended")
 
 
 def begins(day: str) -> dt.datetime:
@@ -34,6 +35,14 @@ class Place:
     life: int = 0
     until: dt.datetime | None = None
     said_at: dt.datetime | None = None
+    is_marked: bool = False
+    """It names the place in the other training, which is at the same time of day."""
+    apart: int = 0
+    """The version of what was said of it last that named none, or said that they do not have it: which clash it is."""
+
+    @property
+    def is_clashing(self) -> bool:
+        return self.state == "enrolled" and self.is_marked
 
     @property
     def is_active(self) -> bool:
@@ -94,12 +103,14 @@ class Says:
     letter: str
     day: str | None = None
     until: dt.datetime | None = None
-    which: str | int | None = None
-    """Which certificate or refusal, how many people, or what the lists say."""
+    which: str | int | frozenset[tuple[str, int]] | None = None
+    """Which certificate, refusal or clash, whose, how many people, or what the lists say."""
+    expected: int | None = field(default=None, compare=False)
+    """How many people are to come, as it is reckoned anew at each try."""
 
     @property
     def is_an_end(self) -> bool:
-        return self.letter in ("cancellation", "offer_ended", "waiting_ended", "call_ended", "certificate_revoked")
+        return self.letter in ENDS
 
 
 @dataclass
@@ -117,12 +128,21 @@ class Mail:
 
 @dataclass
 class Witness:
-    """All that is true, and every mail that reached anybody."""
+    """All that is true of one training, and every mail that reached anybody."""
 
+    session_id: str = "s1"
+    other: Witness | None = None
+    """Another training of the same people, of which they read in the same inboxes."""
     day: str | None = None
     is_cancelled: bool = False
     has_spoken: bool = False
     """Whether enrolment has drawn every consequence from the session's newest statement."""
+    trainers: tuple[str, ...] = ()
+    """Whom the planner names, under whichever id."""
+    rehearses: bool = False
+    """Nothing reaches anybody as yet, and what would have counts as told."""
+    live_at: dt.datetime | None = None
+    """When mail went live; None: it always was."""
     places: dict[str, Place] = field(default_factory=lambda: defaultdict(Place))
     addresses: dict[str, str] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
@@ -146,12 +166,30 @@ class Witness:
     """Message-IDs of attempts of which nobody knew whether they arrived."""
     restored_at: int = 0
     """How many mails were in the inbox when an older database took the place of the one that knew how often each was tried."""
+    clashed_before: set[tuple[str, int]] = field(default_factory=set)
+    """What the place here said of the other one when mail went live: whoever told of that was not us."""
     coordinator: str | None = None
     call: Call | None = None
     others_called: tuple[str | None, dt.datetime, int] | None = None
     """On which day, until when and how many: of a call that was open when mail went live."""
     certificates: dict[str, Certificate] = field(default_factory=dict)
     """Of each id the newest."""
+
+    def of_another(self, session_id: str) -> Witness:
+        """The same people, addresses and mails, and nothing said of it yet."""
+        its = Witness(session_id)
+        for name in ("addresses", "gone", "mutes", "became", "inbox", "doubts", "doubted"):
+            setattr(its, name, getattr(self, name))
+        return its
+
+    def _its(self, kind: str) -> str:
+        """What mails of a kind are about."""
+        return f"{kind}/{self.session_id}"
+
+    def about_what(self, about: str) -> Witness:
+        """Who knows of it."""
+        is_others = self.other is not None and about.split("/")[1] == self.other.session_id
+        return self.other if is_others and self.other is not None else self
 
     # --- what may be told --------------------------------------------------------------------
 
@@ -176,6 +214,10 @@ class Witness:
             return self._why_not_missed(person, says)
         if says.about.startswith("message/"):
             return self._why_not_written(person, says, now)
+        if says.about.startswith(("clash/", "clashes/")):
+            return self._why_not_clashing(person, says, now)
+        if says.about.startswith(("training/", "roster/")):
+            return self._why_not_training(person, says, now)
         place, day = self.places[person], self.day
         takes_place = day is not None and not self.is_cancelled
         is_so = {
@@ -203,6 +245,72 @@ class Witness:
                 return "enrolment may be about to take it back"
             return None
         return self._why_not_asked(person, says, now)
+
+    def _why_not_clashing(self, person: str, says: Says, now: dt.datetime) -> str | None:
+        theirs = self._clashing(now)
+        if says.letter == "clashes":
+            is_so = person == self.coordinator and theirs and says.which == theirs
+            return None if is_so and self.both_have_spoken else f"what clashes in their town is {theirs}"
+        if dict(theirs).get(person) != says.which:
+            return f"what clashes is {theirs}"
+        if not self.both_have_spoken:
+            return "enrolment may be about to take it back"
+        return None if self.rehearses or self.knows_both(person) else "they have not heard of both places as they are"
+
+    @property
+    def both_have_spoken(self) -> bool:
+        return self.has_spoken and self.other is not None and self.other.has_spoken
+
+    def _clashing(self, now: dt.datetime) -> frozenset[tuple[str, int]]:
+        """Who has both places, and since when: not of before mail went live, nor when one of the two has begun."""
+        if self.other is None or not all(one.takes_place and now < begins(one.day or "") for one in (self, self.other)):
+            return frozenset()
+        return frozenset(
+            (person, place.apart)
+            for person, place in self.places.items()
+            if place.is_clashing and self.other.places[person].is_clashing and not self._is_of_before(person)
+            if person not in self.gone
+        )
+
+    def _is_of_before(self, person: str) -> bool:
+        return (person, self.places[person].apart) in self.clashed_before
+
+    def knows_both(self, person: str) -> bool:
+        return self._knows_place(person) and self.other is not None and self.other._knows_place(person)
+
+    def _knows_place(self, person: str) -> bool:
+        told = self._last(person, self._its("place"))
+        return told is not None and not told.says.is_an_end and told.says.day == self.day
+
+    @property
+    def takes_place(self) -> bool:
+        return self.day is not None and not self.is_cancelled
+
+    def _why_not_training(self, person: str, says: Says, now: dt.datetime) -> str | None:
+        if says.letter == "training_ended":
+            return "they train it" if self.trains(person) else None
+        if not self.trains(person):
+            return f"it is trained by {self.trainers}, cancelled: {self.is_cancelled}"
+        if says.day != self.day:
+            return f"it is on {self.day}"
+        if says.letter != "roster":
+            return None
+        if not self._is_evening_of_trainers(now):
+            return "it is not the evening before"
+        if not self.has_spoken:
+            return "enrolment may be about to take it back"
+        expected = sum(place.state == "enrolled" for place in self.places.values())
+        return f"{expected} are expected" if says.expected != expected else None
+
+    def trains(self, person: str) -> bool:
+        return person in map(self.human, self.trainers) and self.day is not None and not self.is_cancelled
+
+    def _is_evening_of_trainers(self, now: dt.datetime) -> bool:
+        """From three in the afternoon in Warsaw until it begins, if others had not told them by then."""
+        if self.day is None:
+            return False
+        evening = (begins(self.day) - DAY).replace(hour=14)
+        return evening <= now < begins(self.day) and (self.live_at is None or evening >= self.live_at)
 
     def _why_not_asked(self, person: str, says: Says, now: dt.datetime) -> str | None:
         asked = self.asked.get(says.about)
@@ -234,11 +342,12 @@ class Witness:
         return None if self.day is not None and now < ends(self.day) else "it is over"
 
     def _refusal_of(self, person: str) -> Refusal | None:
-        """What there is to be told: what was said to the id that stays comes first."""
+        """What there is to be told: the newest, under whichever id it was said."""
         its, place = self.refusals.get(person), self.places[person]
-        if its is not None:
+        theirs = (one for id_, one in self.refusals.items() if self.human(id_) == person)
+        formerly = max(theirs, key=lambda one: (one.at, one is its), default=None)
+        if its is not None and its is formerly:
             return its if its.is_said and its.is_newest else None
-        formerly = next((one for id_, one in self.refusals.items() if self.human(id_) == person), None)
         if formerly is None or not formerly.is_said or place.is_active:
             return None
         return formerly if place.said_at is None or place.said_at <= formerly.at else None
@@ -343,7 +452,8 @@ class Witness:
         if mail.says.is_an_end:
             return ("ended",)
         life = mail.life if mail.says.about.startswith("waiting/") else None
-        return (mail.says.day, mail.says.until, mail.says.which, life)
+        day = None if mail.says.about.startswith(("clash/", "clashes/")) else mail.says.day
+        return (day, mail.says.until, mail.says.which, life)
 
     # --- what has to be told -----------------------------------------------------------------
 
@@ -351,21 +461,22 @@ class Witness:
         """What they have to know once everything that stood in the way is gone, and do not."""
         found, place, day = [], self.places[person], self.day
         takes_place = day is not None and not self.is_cancelled
-        told = self._last(person, "place/s1")
+        told = self._last(person, self._its("place"))
         if place.state == "enrolled" and takes_place and day is not None and now < ends(day):
             if told is None or told.says.is_an_end or told.says.day != day:
-                found.append("place/s1")
+                found.append(self._its("place"))
         elif (place.state != "enrolled" or not takes_place) and self._believes(told, now):
-            found.append("place/s1")
+            found.append(self._its("place"))
         for about, is_so in (
-            ("offer/s1", self._is_offered(place, now)),
-            ("waiting/s1", self._waits(place, now)),
+            (self._its("offer"), self._is_offered(place, now)),
+            (self._its("waiting"), self._waits(place, now)),
         ):
             told = self._last(person, about)
             knows = told is not None and not told.says.is_an_end and told.says.day == day
             if is_so and not (knows and (place.until is None or (told is not None and told.says.until == place.until))):
                 found.append(about)
         found += self._untold_of_certificates(person) + self._untold_of_calls(person, now)
+        found += self._untold_of_trainings(person, now) + self._untold_of_clashes(person, now)
         for about, asked in self.asked.items():
             is_muted = asked.letter == "materials" and "materials" in self.mutes[person]
             is_theirs = self.human(asked.person) == person
@@ -389,7 +500,7 @@ class Witness:
         return found
 
     def _untold_of_refusals(self, person: str, now: dt.datetime) -> list[str]:
-        about, refusal = "refusal/s1", self._refusal_of(person)
+        about, refusal = self._its("refusal"), self._refusal_of(person)
         if refusal is None or self.day is None or now >= ends(self.day):
             return []
         told = [*self._told_before(person, about), self._last(person, about)]
@@ -398,7 +509,7 @@ class Witness:
         return [] if knows or was_tried else [about]
 
     def _untold_of_certificates(self, person: str) -> list[str]:
-        about, number = "certificate/s1", self.valid_certificate(person)
+        about, number = self._its("certificate"), self.valid_certificate(person)
         told = self._last(person, about) or next(iter(reversed(self._told_before(person, about))), None)
         if number is None:
             knows = told is None or told.says.is_an_end
@@ -406,8 +517,36 @@ class Witness:
             knows = told is not None and told.says.which == number and not told.says.is_an_end
         return [] if knows else [about]
 
+    def _untold_of_clashes(self, person: str, now: dt.datetime) -> list[str]:
+        if self.other is None:
+            return []
+        found, theirs = [], self._clashing(now)
+        about = f"clash/{self.session_id}/{self.other.session_id}"
+        told = self._last(person, about)
+        if person in dict(theirs) and (told is None or told.says.which != dict(theirs)[person]):
+            found.append(about)
+        of_town = f"clashes/{self.session_id}/{self.other.session_id}/{TOWN}"
+        told = self._last(person, of_town)
+        named = told.says.which if told is not None else frozenset()
+        if person == self.coordinator and isinstance(named, frozenset) and not theirs <= named:
+            found.append(of_town)
+        return found
+
+    def _untold_of_trainings(self, person: str, now: dt.datetime) -> list[str]:
+        found, told, day = [], self._last(person, self._its("training")), self.day
+        if self.trains(person) and day is not None:
+            if now < ends(day) and (told is None or told.says.is_an_end or told.says.day != day):
+                found.append(self._its("training"))
+            roster_about = f"{self._its('roster')}/evening-before"
+            roster = self._last(person, roster_about)
+            if self._is_evening_of_trainers(now) and (roster is None or roster.says.day != day):
+                found.append(roster_about)
+        elif self._believes(told, now):
+            found.append(self._its("training"))
+        return found
+
     def _untold_of_calls(self, person: str, now: dt.datetime) -> list[str]:
-        call, about = self.call, f"call/s1/{TOWN}"
+        call, about = self.call, f"{self._its('call')}/{TOWN}"
         if call is None or person != self.coordinator:
             return []
         told = self._last(person, about)
@@ -422,6 +561,13 @@ class Witness:
 
     def goes_live(self, now: dt.datetime) -> None:
         """What is so at this moment others have told; what was asked for before is dropped."""
+        self.live_at, self.rehearses = now, False
+        for person, place in self.places.items():
+            if place.is_clashing:
+                self.clashed_before.add((person, place.apart))
+        for person in filter(self.trains, dict.fromkeys(map(self.human, self.trainers))):
+            says = Says(self._its("training"), "training", self.day)
+            self.inbox.append(Mail(person, says, self.addresses.get(person, ""), "<by-others@x>", 0))
         self.asked.clear()
         self.answers.clear()
         self.messages.clear()
@@ -431,12 +577,12 @@ class Witness:
             its = {"enrolled": "confirmation", "offered": "offer", "waitlisted": "waiting"}
             subjects = {"enrolled": "place", "offered": "offer", "waitlisted": "waiting"}
             if place.state in its and self.day is not None and not self.is_cancelled:
-                says = Says(f"{subjects[place.state]}/s1", its[place.state], self.day, place.until)
+                says = Says(self._its(subjects[place.state]), its[place.state], self.day, place.until)
                 self.inbox.append(Mail(person, says, self.addresses.get(person, ""), "<by-others@x>", place.life))
         for person in self.certificates:
             number = self.valid_certificate(person)
             if number is not None:
-                says = Says("certificate/s1", "certificate", self.day, None, number)
+                says = Says(self._its("certificate"), "certificate", self.day, None, number)
                 self.inbox.append(Mail(person, says, self.addresses.get(person, ""), "<by-others@x>", 0))
         call = self.call
         if call is not None:

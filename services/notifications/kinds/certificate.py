@@ -15,7 +15,7 @@ from services.notifications.attended import Certified
 from services.notifications.kinds import sessions
 from services.notifications.kinds.kind import Kind, Reading, Rules, Scope
 from services.notifications.kinds.matters import TOLD_NOTHING, OfSession, missed_until
-from services.notifications.kinds.whoever import ids_of, news_of_ids, told_to_former, under_every_id, with_ids
+from services.notifications.kinds.whoever import as_known, ids_of, news_of_ids, told_to_former, under_every_id, with_ids
 from services.notifications.ledger import NOTHING, OVERTAKEN, Content, OpenNotice, Told
 from services.notifications.letters import BriefMail
 from services.notifications.sheets import CHANGED, GOOD, OFF, Office, Sheet, brief
@@ -56,6 +56,7 @@ class OwnCertificate(OfSession):
 
     certified: Certified
     told_missed: Told | None
+    """What the human was told of the lists, under whichever id."""
     since: dt.datetime
     told_before: Told | None = None
     """What they were told of it under an id that went into this one."""
@@ -134,7 +135,10 @@ _about = sessions.about(NAME, of=CERTIFIED)
 _ids = ids_of(CERTIFIED, "session_id", "person_id", newest=["issued_on", "series", "serial"])
 _recipient = _ids.c.person_id
 _before = told_to_former(_recipient, _about)
-_told_missed = sessions.told_of_another(sessions.MISSED_NAME)
+_own_missed = sessions.told_of_another(sessions.MISSED_NAME)
+_about_missed = sessions.about(sessions.MISSED_NAME, of=CERTIFIED)
+_missed_before = told_to_former(_recipient, _about_missed, sessions.nothing_told(_own_missed), name="missed_before")
+_told_missed = as_known(_own_missed, _missed_before)
 _content = sa.case((CERTIFIED.c.ended.is_(None), CERTIFIED.c.number))
 _is_revoked = sa.and_(CERTIFIED.c.ended.is_not(None), CERTIFIED.c.ended == CertificateEnds.NOT_EARNED)
 _until = CERTIFIED.c.heard_at + sa.literal(REACH, sa.Interval())
@@ -173,8 +177,8 @@ CERTIFICATES = Scope(
 
 def _around(certified: sa.FromClause) -> sa.FromClause:
     found = sessions.beside_place(certified, CERTIFIED, _recipient, _about)
-    found = sessions.with_told(found, _told_missed, sessions.MISSED_NAME, of=CERTIFIED, whose=_recipient)
-    return found.outerjoin(_before, sa.true())
+    found = sessions.with_told(found, _own_missed, sessions.MISSED_NAME, of=CERTIFIED, whose=_recipient)
+    return found.outerjoin(_missed_before, sa.true()).outerjoin(_before, sa.true())
 
 
 def _read(reading: Reading, rules: Rules) -> OwnCertificate:

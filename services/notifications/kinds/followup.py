@@ -16,7 +16,7 @@ from services.notifications.kinds.kind import Kind, Reading, Rules
 from services.notifications.ledger import Told
 from services.notifications.letters import BriefMail
 from services.notifications.sheets import GOOD, Office, Sheet, brief
-from services.notifications.tables import SESSION, TOLD
+from services.notifications.tables import SESSION
 from services.notifications.tasks import AFTERWARDS, Task
 from services.notifications.templates.wording import notices_of
 from services.notifications.untold import Addressee
@@ -50,15 +50,17 @@ def _sheet(mail: BriefMail, office: Office) -> Sheet:
 # --- the same in SQL -----------------------------------------------------------------------
 
 _about = sessions.about(NAME, of=SESSION)
-_is_new = sa.or_(*(sa.and_(after.IS_OPEN[task], ~filling.is_named_in_sql(task, TOLD.c.content)) for task in AFTERWARDS))
+_before = after.told_before(_about)
+_known = after.believed(_before)
+_is_new = sa.or_(*(sa.and_(after.IS_OPEN[task], ~filling.is_named_in_sql(task, _known)) for task in AFTERWARDS))
 
 
 def _around(found: sa.FromClause) -> sa.FromClause:
-    return after.around(found, _about)
+    return after.around(found, _about, _before)
 
 
 def _read(reading: Reading, rules: Rules) -> FollowUp:
-    return FollowUp(*after.read(reading), rules)
+    return FollowUp(*after.read(reading), rules, reading.next(Told))
 
 
 FOLLOWUP_KIND = Kind(
@@ -74,7 +76,7 @@ FOLLOWUP_KIND = Kind(
     parts=(after.IS_NOW,),
     told_by_others=sa.false(),
     made_of=after.MADE_OF,
-    columns=after.READ,
+    columns=(*after.READ, *_before.c),
     read=_read,
     sheet=_sheet,
     concerned_by=frozenset(),

@@ -19,7 +19,7 @@ from services.notifications.kinds import sessions
 from services.notifications.kinds.certificate import ABSENT, THANKS, may_believe_missed, was_thanks
 from services.notifications.kinds.kind import Kind, Reading, Rules, Scope
 from services.notifications.kinds.matters import TOLD_NOTHING, OfSession
-from services.notifications.kinds.whoever import told_to_former
+from services.notifications.kinds.whoever import as_known, told_to_former
 from services.notifications.ledger import OVERTAKEN, Content, OpenNotice, Told
 from services.notifications.letters import BriefMail
 from services.notifications.sheets import CALM, CHANGED, GOOD, Office, Sheet, brief
@@ -74,6 +74,7 @@ class Missed(OfSession):
     is_certified: bool
     """Under any id of theirs."""
     told_certificate: Told | None
+    """As the human knows it, under whichever id."""
     since: dt.datetime
     told_before: Told | None = None
     """What they were told of it under an id that went into this one."""
@@ -143,7 +144,7 @@ def _sheet(mail: BriefMail, office: Office) -> Sheet:
 
 # --- the same in SQL -----------------------------------------------------------------------
 
-_told_certificate = sessions.told_of_another(sessions.CERTIFICATE_NAME)
+_own_certificate = sessions.told_of_another(sessions.CERTIFICATE_NAME)
 _CAME = tuple(state for state in Presence if state.came)
 
 
@@ -193,6 +194,14 @@ _is_certified = sa.or_(
     ),
 )
 _is_now = sa.and_(SESSION.c.ends_at > NOW - REACH, SESSION.c.starts_at <= NOW)
+_certificate_before = told_to_former(
+    PLACE.c.person_id,
+    sessions.about(sessions.CERTIFICATE_NAME),
+    sessions.nothing_told(_own_certificate),
+    SESSION.c.starts_at <= NOW,
+    name="certificate_before",
+)
+_told_certificate = as_known(_own_certificate, _certificate_before)
 _before = told_to_former(PLACE.c.person_id, sessions.about(NAME), sessions.NOTHING_TOLD, _is_now)
 
 
@@ -253,8 +262,8 @@ PLACES = Scope(
 
 def _around(places: sa.FromClause) -> sa.FromClause:
     found = sessions.around(places, sessions.about(NAME), always=True)
-    found = sessions.with_told(found, _told_certificate, sessions.CERTIFICATE_NAME)
-    return found.outerjoin(_before, sa.true())
+    found = sessions.with_told(found, _own_certificate, sessions.CERTIFICATE_NAME)
+    return found.outerjoin(_certificate_before, sa.true()).outerjoin(_before, sa.true())
 
 
 def _read(reading: Reading, rules: Rules) -> Missed:

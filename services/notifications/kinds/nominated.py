@@ -120,7 +120,7 @@ def _sheet(mail: BriefMail, office: Office) -> Sheet:
 # --- the same in SQL -----------------------------------------------------------------------
 
 _about = sessions.about(NAME, of=NOMINATED)
-_ids = ids_of(NOMINATED, "session_id", "person_id", newest=["heard_at"])
+_ids = ids_of(NOMINATED, "session_id", "person_id", newest=["heard_at"], last_word=True)
 _recipient = _ids.c.person_id
 _is_for_them = is_for(_ids, _about, NOMINATED.c.nomination_id)
 _of_session = NOMINATED.c.session_id == SESSION.c.session_id

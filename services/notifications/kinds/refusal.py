@@ -1,7 +1,7 @@
 """The mail about a refusal: why somebody who asked for a place did not get one, and what they can do.
 
 A refusal changes no place, so it is a row of its own beside it. It is told once, as long as nothing newer was said about the place, and to
-whoever they turned out to be since, unless those have one.
+whoever they turned out to be since, unless those have one; of what several ids of a human were told in vain the newest.
 """
 
 from __future__ import annotations
@@ -180,7 +180,7 @@ def _sheet(mail: BriefMail, office: Office) -> Sheet:
 # --- the same in SQL -----------------------------------------------------------------------
 
 _about = sessions.about(NAME, of=REFUSAL)
-_ids = ids_of(REFUSAL, "session_id", "person_id", newest=["heard_at"])
+_ids = ids_of(REFUSAL, "session_id", "person_id", newest=["heard_at"], last_word=True)
 _recipient = _ids.c.person_id
 _is_for_them = is_for(_ids, _about, REFUSAL.c.event_id)
 _told_place = sessions.told_of_another(sessions.PLACE_NAME)

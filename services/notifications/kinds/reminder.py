@@ -25,6 +25,8 @@ from shared.values import immutable
 
 NAME = "reminder"
 REMINDER = "reminder"
+FROZEN = "frozen"
+"""Why it says that a place which is given back goes to nobody any more."""
 MIDNIGHT = dt.timedelta(hours=12)
 """After noon."""
 
@@ -47,16 +49,18 @@ class Reminder(Reminding):
         if session is None or now is None:
             return mail
         tasks = filling.given(OutsideTask.PRE_TEST, session.pre_test, self.pre_test_done, now)
-        return replace(mail, tasks=tasks, note=session.note.text if session.note is not None else None)
+        because = FROZEN if self.facts.is_frozen(now) else None
+        return replace(mail, because=because, tasks=tasks, note=session.note.text if session.note is not None else None)
 
 
 # --- what it says --------------------------------------------------------------------------
 
-_NOTICES = notices_of(NAME, REMINDER)
+_NOTICES = notices_of(NAME, REMINDER, FROZEN)
 
 
 def _sheet(mail: BriefMail, office: Office) -> Sheet:
-    return standing_place(mail, brief(mail, office, _NOTICES.of(office.wording, mail.language)[REMINDER], CALM))
+    notice = _NOTICES.of(office.wording, mail.language)[mail.because or REMINDER]
+    return standing_place(mail, brief(mail, office, notice, CALM))
 
 
 # --- the same in SQL -----------------------------------------------------------------------

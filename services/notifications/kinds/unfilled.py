@@ -13,10 +13,11 @@ import sqlalchemy as sa
 from services.notifications.kinds import after, filling, sessions
 from services.notifications.kinds.after import ATTENDEES, AfterSession
 from services.notifications.kinds.kind import Kind, Reading, Rules
+from services.notifications.kinds.whoever import as_known, told_to_former
 from services.notifications.ledger import Told
 from services.notifications.letters import BriefMail
 from services.notifications.sheets import CALM, Office, Sheet, brief
-from services.notifications.tables import MAILBOX, NOW, SESSION, TOLD, is_another, is_told
+from services.notifications.tables import MAILBOX, NOW, SESSION, is_another, is_told
 from services.notifications.tasks import AFTERWARDS, Task
 from services.notifications.templates.wording import notices_of
 from services.notifications.untold import Addressee
@@ -34,6 +35,7 @@ class Unfilled(AfterSession):
     """That somebody was asked for something, and the time for it ends soon."""
 
     told_first: Told | None
+    """What the human was asked for first, under whichever id."""
 
     @property
     def letter(self) -> str:
@@ -41,7 +43,7 @@ class Unfilled(AfterSession):
 
     def new(self, told: Told, to: Addressee, now: dt.datetime) -> list[Task]:
         first = self.told_first
-        if first is None or first.told_at is None or has_another(first, to):
+        if first is None or first.told_at is None or self._is_elsewhere(first, to):
             return []
         found = []
         for _, task in self.undone:
@@ -50,6 +52,11 @@ class Unfilled(AfterSession):
             if is_near and filling.is_named(task, first.content) and not filling.is_named(task, told.content):
                 found.append(task)
         return found
+
+    def _is_elsewhere(self, first: Told, to: Addressee) -> bool:
+        """At another address than they were asked at; what an id was asked that went into theirs they know."""
+        is_own = to.contact is not None and first.recipient == to.contact.person_id
+        return is_own and has_another(first, to)
 
 
 # --- what it says --------------------------------------------------------------------------
@@ -64,7 +71,14 @@ def _sheet(mail: BriefMail, office: Office) -> Sheet:
 # --- the same in SQL -----------------------------------------------------------------------
 
 _about = sessions.about(NAME, of=SESSION)
-_told_first = sessions.told_of_another(sessions.FOLLOWUP_NAME)
+_own_first = sessions.told_of_another(sessions.FOLLOWUP_NAME)
+_about_first = sessions.about(sessions.FOLLOWUP_NAME, of=SESSION)
+_first_before = told_to_former(
+    after.PERSON_ID, _about_first, sessions.nothing_told(_own_first), after.IS_NOW, name="first_before"
+)
+_told_first = as_known(_own_first, _first_before)
+_before = after.told_before(_about)
+_is_elsewhere = sa.and_(_told_first.c.recipient == after.PERSON_ID, is_another(_told_first.c.mailbox, MAILBOX))
 _after_noon = sa.bindparam("reminder_after_noon", type_=sa.Interval())
 _quiet = sa.bindparam("reminder_quiet", type_=sa.Interval())
 
@@ -73,17 +87,19 @@ def _is_due(task: OutsideTask) -> sa.ColumnElement[bool]:
     at = filling.noon_of(task) + _after_noon
     is_near = sa.func.coalesce(sa.and_(at <= NOW, _told_first.c.told_at <= at - _quiet), sa.false())
     was_told = filling.is_named_in_sql(task, _told_first.c.content)
-    return sa.and_(after.IS_OPEN[task], is_near, was_told, ~filling.is_named_in_sql(task, TOLD.c.content))
+    return sa.and_(after.IS_OPEN[task], is_near, was_told, ~filling.is_named_in_sql(task, after.believed(_before)))
 
 
 def _around(found: sa.FromClause) -> sa.FromClause:
-    of_first = is_told(_told_first, after.PERSON_ID, sessions.about(sessions.FOLLOWUP_NAME, of=SESSION))
-    return after.around(found, _about).outerjoin(_told_first, of_first)
+    found = after.around(found, _about, _before).outerjoin(
+        _own_first, is_told(_own_first, after.PERSON_ID, _about_first)
+    )
+    return found.outerjoin(_first_before, sa.true())
 
 
 def _read(reading: Reading, rules: Rules) -> Unfilled:
     facts = after.read(reading)
-    return Unfilled(*facts, rules, reading.next(Told))
+    return Unfilled(*facts, rules, reading.next(Told), reading.next(Told))
 
 
 UNFILLED_KIND = Kind(
@@ -96,7 +112,7 @@ UNFILLED_KIND = Kind(
     differs=sa.and_(
         after.IS_NOW,
         after.HOLDS,
-        ~is_another(_told_first.c.mailbox, MAILBOX),
+        ~_is_elsewhere,
         sa.or_(*map(_is_due, AFTERWARDS)),
     ),
     waits={},
@@ -104,7 +120,7 @@ UNFILLED_KIND = Kind(
     parts=(after.IS_NOW,),
     told_by_others=sa.false(),
     made_of=after.MADE_OF,
-    columns=(*after.READ, *_told_first.c),
+    columns=(*after.READ, *_before.c, *_told_first.c),
     read=_read,
     sheet=_sheet,
     concerned_by=frozenset(),

@@ -5,7 +5,9 @@ A notice that was planned under a former id is found here as well: who takes it 
 
 from __future__ import annotations
 
+from collections import namedtuple
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,15 +18,32 @@ from services.notifications.tables import CONTACT, PERSON, TOLD, is_told
 from shared.postgres.merged import paths_of, survivors_of
 
 _before, _since = paths_of(PERSON).alias("had_before"), paths_of(PERSON).alias("had_since")
-_former = paths_of(PERSON).alias("former_id")
+_former, _has_had = paths_of(PERSON).alias("former_id"), paths_of(PERSON).alias("has_had_another")
 
 
-def ids_of(table: sa.Table, name: str, whose: str = "recipient", *, newest: Sequence[str] = ()) -> sa.Subquery:
+@dataclass(frozen=True)
+class AsKnown:
+    """The columns of what was told, as a table has them."""
+
+    c: Any
+
+
+def ids_of(
+    table: sa.Table, name: str, whose: str = "recipient", *, newest: Sequence[str] = (), last_word: bool = False
+) -> sa.Subquery:
     """Every id that the recipient of a row (`whose`) has had since (`person_id`), once for each of what the rows are about (`name`). `newest`:
-    where rows of several of one's ids are about the same, that which has more of these stands for all; a row of the very id before all of them."""
+    where rows of several of one's ids are about the same, that which has more of these stands for all; a row of the very id before all of
+    them, unless each is a word of its own (`last_word`): then it does not count where another id has a newer one."""
     its, also, goes = table.alias(f"its_{table.name}"), table.alias(f"also_{table.name}"), paths_of(PERSON)
-    is_named_too = sa.exists().where(also.c[name] == its.c[name], also.c[whose] == goes.c.into_id)
+    is_of_same = also.c[name] == its.c[name]
+    is_named_too = sa.exists().where(is_of_same, also.c[whose] == goes.c.into_id)
     themselves = sa.select(its.c[name], its.c[whose].label("recipient"), its.c[whose].label("person_id"))
+    if last_word:
+        moments = [sa.tuple_(*(of.c[one] for one in newest)) for of in (its, also)]
+        is_named_too = is_named_too.where(moments[1] >= moments[0])
+        came = goes.alias(f"came_{table.name}")
+        is_overtaken = sa.exists().where(is_of_same, also.c[whose] == came.c.person_id, moments[1] > moments[0])
+        themselves = themselves.where(~is_overtaken.where(came.c.into_id == its.c[whose]))
     became = (
         sa.select(its.c[name], its.c[whose].label("recipient"), goes.c.into_id)
         .ext(distinct_on(its.c[name], goes.c.into_id))
@@ -76,16 +95,28 @@ def is_for(ids: sa.Subquery, about: sa.ColumnElement[str], content: sa.ColumnEle
 
 
 def told_to_former(
-    person_id: sa.ColumnElement[str], about: sa.ColumnElement[str], *only_if: sa.ColumnElement[bool]
+    person_id: sa.ColumnElement[str],
+    about: sa.ColumnElement[str],
+    *only_if: sa.ColumnElement[bool],
+    name: str = "told_to_former",
 ) -> Any:
-    """What somebody was told last under an id that has gone into theirs. `only_if`: of whom it is asked, for few have had another one."""
+    """What somebody was told last under an id that has gone into theirs. `only_if`: of whom it is asked. It is looked for only of those who
+    have had another one, for these are few."""
     told = TOLD.alias("told_formerly")
     return (
         sa.select(told)
         .select_from(_former.join(told, is_told(told, _former.c.person_id, about)))
         .where(_former.c.into_id == person_id, told.c.told_at.is_not(None), *only_if)
+        .where(person_id.in_(sa.select(_has_had.c.into_id)))
         .order_by(told.c.told_at.desc(), told.c.recipient.collate("C"))
         .limit(1)
         .correlate_except(_former, told)
-        .lateral("told_to_former")
+        .lateral(name)
     )
+
+
+def as_known(own: Any, before: Any) -> AsKnown:
+    """What a human was told of another matter: under this id (`own`), or where nothing was, what `told_to_former` found (`before`)."""
+    is_of_before = before.c.recipient.is_not(None)
+    known = {column.name: sa.case((is_of_before, before.c[column.name]), else_=column) for column in own.c}
+    return AsKnown(namedtuple("Columns", known)(**known))  # By their names, and in their order.

@@ -301,6 +301,56 @@ MUTATIONS = (
         ("tests/notifications/test_whoever.py::test_it_is_not_told_again_to_whom_it_was_told_before",),
     ),
     Mutation(
+        "a reminder in the freeze promises no place to who waits",
+        "services/notifications/kinds/reminder.py",
+        "because = FROZEN if self.facts.is_frozen(now) else None",
+        "because = None",
+        (
+            "tests/notifications/test_one_after_another.py::test_who_read_that_nobody_gets_a_place_any_more_does_not_read_the_opposite_the_day_before",
+        ),
+    ),
+    Mutation(
+        "of what two ids were told in vain the newest is told",
+        "services/notifications/kinds/whoever.py",
+        "        themselves = themselves.where(~is_overtaken.where(came.c.into_id == its.c[whose]))",
+        "        pass",
+        ("tests/notifications/test_whoever.py::test_of_what_two_ids_were_told_in_vain_the_newest_is_told",),
+    ),
+    Mutation(
+        "a certificate says what was written to any id of its holder",
+        "services/notifications/kinds/certificate.py",
+        "_told_missed = as_known(_own_missed, _missed_before)",
+        "_told_missed = _own_missed",
+        ("tests/notifications/test_whoever.py::test_a_certificate_says_what_was_written_to_any_id_of_its_holder",),
+    ),
+    Mutation(
+        "who heard under another id that a certificate is revoked is not missed as well",
+        "services/notifications/kinds/missed.py",
+        "_told_certificate = as_known(_own_certificate, _certificate_before)",
+        "_told_certificate = _own_certificate",
+        (
+            "tests/notifications/test_whoever.py::test_nobody_is_missed_who_heard_under_another_id_that_their_certificate_is_revoked",
+        ),
+    ),
+    Mutation(
+        "a human is asked once for what follows a training",
+        "services/notifications/kinds/after.py",
+        "        if (told is None or told.said is None) and self.told_before is not None:",
+        "        if False:",
+        (
+            "tests/notifications/test_whoever.py::test_who_was_asked_under_one_id_to_fill_something_in_is_not_asked_again_under_the_other_but_reminded_once",
+        ),
+    ),
+    Mutation(
+        "who was asked under another id is reminded",
+        "services/notifications/kinds/unfilled.py",
+        "_told_first = as_known(_own_first, _first_before)",
+        "_told_first = _own_first",
+        (
+            "tests/notifications/test_whoever.py::test_who_was_asked_under_one_id_to_fill_something_in_is_not_asked_again_under_the_other_but_reminded_once",
+        ),
+    ),
+    Mutation(
         "who came to a town after go-live was told of its calls by nobody",
         "services/notifications/kinds/call.py",
         ", COORDINATED_AT_GO_LIVE)",
