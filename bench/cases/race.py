@@ -113,11 +113,14 @@ _HEARD = "select coalesce(sum(next_offset), 0) = $1 from projection.watermark wh
 async def _servers(place: Place, database: asyncpg.Connection) -> dict[str, int]:
     """The processes of Postgres and Kafka."""
     backend = psutil.Process(await database.fetchval("select pg_backend_pid()"))
-    port = int(place.kafka.rpartition(":")[2])
-    listens = (
-        one for one in psutil.net_connections("tcp") if one.status == psutil.CONN_LISTEN and one.laddr.port == port
-    )
-    return {"Postgres": backend.ppid(), "Kafka": next(one.pid for one in listens)}
+    listening = {
+        one.laddr.port: one.pid
+        for one in psutil.net_connections("tcp")
+        if one.laddr and one.status == psutil.CONN_LISTEN
+    }
+    kafka = listening[int(place.kafka.rpartition(":")[2])]
+    assert kafka is not None
+    return {"Postgres": backend.ppid(), "Kafka": kafka}
 
 
 async def _until(database: asyncpg.Connection, question: str, *values: Any) -> None:

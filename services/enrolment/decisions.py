@@ -194,7 +194,7 @@ def _one_more(
     taken = Counter(place.city_id for place in seated)
     taken[entry.city_id] += has_seat
     by = room.numbers(taken, entry.city_id)
-    return [settle_one(session.session_id, before, entry, standing, number, working.now, numbers=by)]
+    return [settle_one(session, before, entry, standing, number, working.now, numbers=by)]
 
 
 def why_not_taken(working: Working, session: Session, at: dt.datetime) -> RefusalReason | None:

@@ -39,7 +39,7 @@ from services.enrolment.replies import (
 from services.enrolment.rules import rules_of
 from services.enrolment.state import Membership, Place, Session
 from services.enrolment.statements import released_since, stated_then
-from services.enrolment.stating import Asked, refuse
+from services.enrolment.stating import Asked, by_statement, refuse
 from services.enrolment.subjects import place_named, place_subject, session_named, subjects_of
 from services.enrolment.substituting import decide_substitution, refuse_substitution
 from shared.books.holding import HELD_TOO_LONG, heard_again, in_order_of_arrival
@@ -268,8 +268,11 @@ DUE: dict[str, Any] = {
 OF_TOWNS = frozenset(kind.type_name() for kind in members(TownRequest))
 
 
+_ACTED_ON = frozenset(members(Acting))
+
+
 def is_acted_on(heard: Heard[Any]) -> TypeGuard[Heard[Acting]]:
-    return type(heard.body) in members(Acting)
+    return type(heard.body) in _ACTED_ON
 
 
 def _reconsider(working: Working, heard: Heard[PersonFact]) -> None:
@@ -388,11 +391,12 @@ def _say(
 
 
 def _by_statement(working: Working, fact: Fact) -> Fact:
-    """With which statement of the session it was decided by, should somebody ask."""
+    """With which statement of the session it was decided by, if it does not say so yet."""
     session = working[Session].get(fact.session_id) if isinstance(fact, PlaceState) else None
     if session is None:
         return fact
-    return fact.model_copy(update={"session_event_id": session.event_id, "session_version": session.version})
+    said = by_statement(session)
+    return fact if said.items() <= fact.__dict__.items() else fact.model_copy(update=said)
 
 
 def _end_correction(working: Working, session_id: str, heard: Heard[Any] | None) -> None:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from services.enrolment.state import Place, in_line
+from services.enrolment.state import Place, Session, in_line
 from services.enrolment.stating import (
     CARRIED,
     NO_OFFER,
@@ -17,6 +17,7 @@ from services.enrolment.stating import (
     Asked,
     answering,
     asked_at,
+    by_statement,
     carried,
     offer_over,
     placed,
@@ -169,7 +170,7 @@ def settle(
 
 
 def settle_one(
-    session_id: str,
+    session: Session,
     before: Place | None,
     entry: Entry,
     standing: Standing,
@@ -179,8 +180,8 @@ def settle_one(
     numbers: Numbers,
 ) -> PlaceState:
     """One more comes, and nobody else moves."""
-    fields = _fields_of(session_id, entry, before, number)
-    return placed(standing, fields | {"numbers": numbers, "decided_at": decided_at})
+    fields = _fields_of(session.session_id, entry, before, number)
+    return placed(standing, fields | by_statement(session) | {"numbers": numbers, "decided_at": decided_at})
 
 
 def has_seat_for(city_id: str | None, seated: Sequence[Place], room: Room) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from services.enrolment.state import Place
+from services.enrolment.state import Place, Session
 from shared.contracts.answers import CalendarAnswered
 from shared.contracts.enrolment import (
     FACT_OF,
@@ -86,6 +86,11 @@ def offer_over(place: Place, ended_at: dt.datetime) -> dict[str, Any]:
     if place.offered_at is None:
         return {}
     return {**NO_OFFER, "last_offered_at": place.offered_at, "last_offer_ended_at": ended_at}
+
+
+def by_statement(session: Session) -> dict[str, Any]:
+    """By which statement of the session a fact was decided, should somebody ask."""
+    return {"session_event_id": session.event_id, "session_version": session.version}
 
 
 def answering(asked: Asked | None) -> dict[str, Any]:
