@@ -46,7 +46,7 @@ from shared.books.holding import HELD_TOO_LONG, heard_again, in_order_of_arrival
 from shared.books.recovery import RECONCILE
 from shared.contracts.answers import CalendarAnswered
 from shared.contracts.directory import MembershipFact, PersonErased, PersonFact, PersonMerged, PersonRegistered
-from shared.contracts.enrolment import AskedFor, EnrolmentRefused, PlaceState, SessionMoment, Standing
+from shared.contracts.enrolment import AskedFor, EnrolmentRefused, PlaceChange, PlaceState, SessionMoment, Standing
 from shared.contracts.model import Fact, members
 from shared.contracts.office import (
     AboutAPlace,
@@ -375,9 +375,9 @@ def _say(
     """Says what became of places, and what follows from it for other places at the same time of day: of these people, and of `also`."""
     for fact in facts:
         working.say(_by_statement(working, fact), cause=heard)
-    moved = (fact for fact in facts if isinstance(fact, PlaceState) and not isinstance(fact, EnrolmentRefused))
-    people = [*(fact.person_id for fact in moved), *also]
-    looking = dict.fromkeys(person_id for person_id in people if not is_erased(working, person_id))
+    people = [*(fact.person_id for fact in facts if type(fact) in _MOVES and isinstance(fact, PlaceState)), *also]
+    several = (person_id for person_id in people if _may_clash(working, person_id))
+    looking = dict.fromkeys(person_id for person_id in several if not is_erased(working, person_id))
     while looking:
         person_id = next(iter(looking))
         del looking[person_id]
@@ -388,6 +388,16 @@ def _say(
                 for fact in decide_clash(working, place, at=at, now=now):
                     working.say(_by_statement(working, fact), cause=heard)
                     looking[fact.person_id] = None
+
+
+_MOVES = frozenset(members(PlaceChange))
+
+
+def _may_clash(working: Working, person_id: str) -> bool:
+    """Whether anything is to be looked at: whoever has one place, of which nothing is said, has none at the same time, and that is nearly
+    everybody."""
+    places = places_of(working, person_id)
+    return len(places) > 1 or any(place.clashes_with for place in places)
 
 
 def _by_statement(working: Working, fact: Fact) -> Fact:

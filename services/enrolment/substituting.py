@@ -4,7 +4,6 @@ known to facts."""
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import replace
 
 from services.enrolment.decisions import room_of
 from services.enrolment.eligibility import (
@@ -15,7 +14,7 @@ from services.enrolment.eligibility import (
     gone_since,
     is_ahead,
     never_eligible,
-    seated_in,
+    taken_in,
     why_not_for,
 )
 from services.enrolment.overlaps import in_the_way
@@ -63,7 +62,7 @@ def decide_substitution(
     """
     if session is None or session.state == SessionStanding.DRAFT:
         return Wait("session")
-    asked = replace(asked, at=at, in_time=is_ahead(session, at))
+    asked = asked.sent(at, in_time=is_ahead(session, at))
     place, before = (working[Place].get(session.session_id, person_id) for person_id in (asks.leaves, asks.comes))
     found = _why_not_now(working, session, asks, at)
     found = found or _why_not_leaves(working, session, place, asks, at)
@@ -157,7 +156,7 @@ def _finds_a_seat(
     if not (place.state.waits and place.clashes_with):
         return False
     room = room_of(working, session, at=at, now=now)
-    return has_seat_for(city_id, seated_in(working, session.session_id), room)
+    return has_seat_for(city_id, taken_in(working, session.session_id), room)
 
 
 def _comes(
