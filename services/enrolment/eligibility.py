@@ -363,9 +363,9 @@ def _seats(session: Session, settled: Settled | None, correction: Correction | N
 
 def seated_in(working: Working, session_id: str) -> list[Place]:
     """Those whose seats nobody else can have. Whom the office gave a place beside the rules has none of these."""
-    places = working[Place]
+    places, office = working[Place], Basis.OFFICE
     seated = (place for state in SEAT_TAKING for place in places.where("state", state, session_id=session_id))
-    return [place for place in seated if place.basis != Basis.OFFICE]
+    return [place for place in seated if place.basis is not office]
 
 
 def taken_in(working: Working, session_id: str) -> Counter[str | None]:

@@ -159,11 +159,9 @@ class Rows(Generic[R]):
                 for each in _values(row, field):
                     index.setdefault(each, {})[key] = row
         found = list(index.get(value, {}).values())
-        return (
-            [row for row in found if all(getattr(row, name) == other for name, other in others.items())]
-            if others
-            else found
-        )
+        for name, other in others.items():
+            found = [row for row in found if getattr(row, name) == other]
+        return found
 
     def _set(self, key: tuple[Any, ...], row: R | None) -> None:
         old = self._rows.pop(key, None)
