@@ -130,9 +130,13 @@ def asked_at(place: Place | None, wants: AskedFor, asked: Asked | None) -> dict[
 
 def placed(standing: Standing, fields: dict[str, Any]) -> PlaceState:
     """The fact that somebody has a place, is offered one, or waits."""
-    if not standing.is_active:
+    kind = _OF_SOMEBODY_IN.get(standing)
+    if kind is None:
         raise ValueError(f"{standing} is no standing of somebody in a session")
-    return FACT_OF[standing](**fields)
+    return kind(**fields)
+
+
+_OF_SOMEBODY_IN = {standing: kind for standing, kind in FACT_OF.items() if standing.is_active}
 
 
 def refuse(

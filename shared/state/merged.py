@@ -43,6 +43,8 @@ def survivor(working: Working, person_id: str) -> str:
 def ids_of(working: Working, person_id: str) -> list[str]:
     """All ids of one human, the surviving one first."""
     merged = working[Merged]
+    if merged.is_none:
+        return [person_id]
     found = [survivor(working, person_id)]
     for one in found:
         if became := merged.where("into_id", one):
