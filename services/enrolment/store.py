@@ -47,6 +47,7 @@ from services.enrolment.tables import (
     SETTLED,
     SOURCE,
     STAGE,
+    TAKES_SEAT,
     TOLD,
     TOWN,
 )
@@ -122,7 +123,7 @@ _CALLING = sa.select(SESSION).where(
     SESSION.c.terms["nominations_until"].astext.is_not(None),
     SESSION.c.ends_at > sa.bindparam("since"),
 )
-_SEATED = sa.select(PLACE).where(any_of(PLACE.c.session_id, "sessions"), PLACE.c.state.in_(SEAT_TAKING))
+_SEATED = sa.select(PLACE).where(any_of(PLACE.c.session_id, "sessions"), TAKES_SEAT)
 _SETTLED = sa.select(SETTLED).where(any_of(SETTLED.c.session_id, "sessions"))
 
 
