@@ -109,10 +109,12 @@ def _elsewhere(theirs: sa.ColumnElement[bool]) -> tuple[sa.Select[Any], sa.Selec
     return places, sa.select(SESSION).where(is_there)
 
 
-# Where no team is in question nobody looks for one: no index helps with "or", and every place of every session to come would be looked at.
+# Where no team is in question nobody looks for one: no index helps with "or", and every place of every session to come would be looked at, or
+# every membership.
 _OF_PEOPLE = _elsewhere(any_of(PLACE.c.person_id, "people"))
 _OF_TEAMS = _elsewhere(sa.or_(any_of(PLACE.c.person_id, "people"), PLACE.c.person_id.in_(_TEAMS)))
 _PLACES = sa.select(PLACE).where(any_of(PLACE.c.session_id, "sessions"))
+_MEMBERSHIPS_OF_PEOPLE = sa.select(MEMBERSHIP).where(any_of(MEMBERSHIP.c.person_id, "people"))
 _MEMBERSHIPS = sa.select(MEMBERSHIP).where(
     sa.or_(any_of(MEMBERSHIP.c.person_id, "people"), any_of(MEMBERSHIP.c.city_id, "cities"))
 )
@@ -186,8 +188,8 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     if merging:
         await reads.run()
         merging = all_of_one(_merged(working, inputs), merging)
-        about = {"people": sorted(merging), "cities": []}
-        reads.rows(working[Membership], _MEMBERSHIPS, about, loaded_by("person_id", merging))
+        about = {"people": sorted(merging)}
+        reads.rows(working[Membership], _MEMBERSHIPS_OF_PEOPLE, about, loaded_by("person_id", merging))
         await reads.run()
         theirs = {row.city_id for row in working[Membership] if row.person_id in merging} | _joined(inputs, merging)
         cities |= theirs
@@ -278,7 +280,8 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     }
     about = {"people": sorted(people), "cities": sorted(cities)}
     in_question = loaded_by("person_id", people), loaded_by("city_id", cities)
-    reads.rows(working[Membership], _MEMBERSHIPS, about, *in_question)
+    memberships = _MEMBERSHIPS if cities else _MEMBERSHIPS_OF_PEOPLE
+    reads.rows(working[Membership], memberships, about, *in_question)
 
     def all_erased() -> Loaded:
         return loaded_by("person_id", people | {member.person_id for member in working[Membership]}, erased=True)
@@ -302,7 +305,7 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
         unlooked |= of_teams - people
     if unlooked:
         about = {"people": sorted(unlooked), "cities": [], "asking": []}
-        reads.rows(working[Membership], _MEMBERSHIPS, about, loaded_by("person_id", unlooked))
+        reads.rows(working[Membership], _MEMBERSHIPS_OF_PEOPLE, about, loaded_by("person_id", unlooked))
         reads.rows(working[Person], _PEOPLE, about, loaded_by("person_id", unlooked, erased=True))
         _load_elsewhere(reads, working, unlooked, set(), since)
         await reads.run()
