@@ -53,7 +53,7 @@ from shared.contracts.planner import SessionFact, SessionStanding, session_stand
 from shared.contracts.rules import StageOpened, TopicDefined
 from shared.contracts.selection import CityFact, outcome_after
 from shared.contracts.survey import TrainingNeedDeclared
-from shared.events.envelope import Heard, subject_of
+from shared.events.envelope import Heard
 from shared.state.link_keys import link_key_of
 from shared.state.merged import follow_merge
 from shared.state.rows import FactRow, meta
@@ -134,8 +134,8 @@ def session_of(heard: Heard[SessionFact]) -> Session:
 
 def place_of(heard: Heard[PlaceFact]) -> Place:
     body = heard.body
-    gone = body if isinstance(body, EnrolmentWithdrawn) else None
-    refused = body if isinstance(body, EnrolmentRefused) else None
+    gone = body if type(body) is EnrolmentWithdrawn else None
+    refused = body if type(body) is EnrolmentRefused else None
     return Place(
         *meta(heard),
         body.session_id,
@@ -242,7 +242,7 @@ def follow_place(working: Working, old: FactRow | None, new: FactRow, heard: Hea
         if line is None or body.queue > line.last_number:
             working[Line].put(Line(body.session_id, body.queue))
     was_on_offer = isinstance(old, Place) and old.offered_until is not None
-    _set_due(working, OFFER_ENDS, subject_of(body), body.offered_until, was_set=was_on_offer)
+    _set_due(working, OFFER_ENDS, heard.subject, body.offered_until, was_set=was_on_offer)
 
 
 def follow_correction(working: Working, old: FactRow | None, new: FactRow, heard: Heard[TermsCorrected]) -> None:

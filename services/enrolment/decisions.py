@@ -7,12 +7,11 @@ the event came that is decided on, tells whether it came in time; `now`, the lat
 from __future__ import annotations
 
 import datetime as dt
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from services.enrolment.corrections import capacity_of, share_of, stated_at
+from services.enrolment.corrections import capacity_of, correction_of, share_of, stated_at
 from services.enrolment.eligibility import (
     Wait,
     announced_at,
@@ -28,6 +27,7 @@ from services.enrolment.eligibility import (
     seats_of,
     settles_at,
     stays_out,
+    taken_in,
     town_of_guest,
     town_of_place,
     will_not_come,
@@ -126,7 +126,7 @@ def decide_request(
     if session.state == SessionStanding.DRAFT:
         return Wait("session")
     place = working[Place].get(session.session_id, person_id)
-    asked = replace(asked, at=at, in_time=is_ahead(session, at))
+    asked = asked.sent(at, in_time=is_ahead(session, at))
     found: str | RefusalReason | Wait
     if is_cancelled_by(working, session, at):
         found = RefusalReason.SESSION_CANCELLED
@@ -196,17 +196,16 @@ def _one_more(
     working: Working, session: Session, before: Place | None, entry: Entry, *, at: dt.datetime, now: dt.datetime
 ) -> list[PlaceState]:
     """Somebody joins the line. If there is no seat for them nobody else has to be looked at, however many wait; nor if nobody waits."""
-    room, seated = room_of(working, session, at=at, now=now), seated_in(working, session.session_id)
-    has_seat = not entry.clashes_with and has_seat_for(entry.city_id, seated, room)
+    room, taken = room_of(working, session, at=at, now=now), taken_in(working, session.session_id)
+    has_seat = not entry.clashes_with and has_seat_for(entry.city_id, taken, room)
     if has_seat and working[Place].where("state", Standing.WAITLISTED, session_id=session.session_id):
         return settled_with(working, session, at=at, now=now, entering=[entry])
     line = working[Line].get(session.session_id)
     number = min((line.last_number if line else 0) + 1, LAST_NUMBER)
     standing = Standing.ENROLLED if has_seat else Standing.WAITLISTED
-    taken = Counter(place.city_id for place in seated)
     taken[entry.city_id] += has_seat
     by = room.numbers(taken, entry.city_id)
-    return [settle_one(session.session_id, before, entry, standing, number, working.now, numbers=by)]
+    return [settle_one(session, before, entry, standing, number, working.now, numbers=by)]
 
 
 def why_not_taken(working: Working, session: Session, at: dt.datetime) -> RefusalReason | None:
@@ -232,7 +231,7 @@ def decide_withdrawal(
     if session is None:
         return Wait("session")
     place = working[Place].get(session.session_id, person_id)
-    asked = replace(asked, at=at, in_time=is_ahead(session, at))
+    asked = asked.sent(at, in_time=is_ahead(session, at))
     reason = None
     never_had = place is None or place.state == Standing.NONE
     if never_had and isinstance(wait := eligible_city(working, session, person_id), Wait):
@@ -263,7 +262,8 @@ def decide_settled(
         return []
     seats = max(capacity_of(working, session), len(seated_in(working, session.session_id)))
     if before is not None and before.seats is not None:
-        if not session.state.takes_place or stated_at(working, session) >= settles_at(working, session):
+        said_at = stated_at(session, correction_of(working, session))
+        if not session.state.takes_place or said_at >= settles_at(working, session):
             seats = before.seats  # Nobody's place was looked at with the new number.
         elif now >= session.starts_at:
             seats = max(seats, before.seats)
@@ -371,8 +371,7 @@ def is_released(working: Working, session: Session, at: dt.datetime) -> bool:
 
 def numbers_now(working: Working, session: Session, city_id: str, *, at: dt.datetime, now: dt.datetime) -> Numbers:
     """How many seats are taken, where nothing comes of what was asked."""
-    taken = Counter(place.city_id for place in seated_in(working, session.session_id))
-    return room_of(working, session, at=at, now=now).numbers(taken, city_id)
+    return room_of(working, session, at=at, now=now).numbers(taken_in(working, session.session_id), city_id)
 
 
 def _erased(working: Working, places: Iterable[Place], *, begun: bool) -> dict[str, Leave]:

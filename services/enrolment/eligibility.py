@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Iterator
 
-from services.enrolment.corrections import capacity_of, stated_at
+from services.enrolment.corrections import correction_of, stated_at
+from services.enrolment.once import of_these_rows
 from services.enrolment.overlaps import clashes
 from services.enrolment.people import is_erased, memberships_of
+from services.enrolment.rules import capacity_in_force
 from services.enrolment.state import (
+    Correction,
     Membership,
     Person,
     Place,
@@ -80,9 +84,15 @@ def may_stay(working: Working, city_id: str, session: Session) -> bool | None:
 def current_memberships(working: Working, session: Session, person_id: str) -> Iterator[Membership]:
     """The person's memberships of teams that the session is for, on its days, in a fixed order."""
     where = {"city_id": session.city_id} if session.kind == SessionKind.SUPPLEMENTARY else {}
+    first, last = _days(session)
     for membership in sorted(memberships_of(working, person_id, **where), key=lambda row: (row.from_date, row.city_id)):
-        if membership.covers(session.first_date, session.last_date):
+        if membership.covers(first, last):
             yield membership
+
+
+@of_these_rows
+def _days(session: Session) -> tuple[dt.date, dt.date]:
+    return session.first_date, session.last_date
 
 
 def admits(session: Session, membership: Membership) -> bool:
@@ -259,18 +269,24 @@ def _asked(place: Place, session: Session, asked_for: AskedFor) -> list[dt.datet
 
 def announced_at(working: Working, session: Session) -> dt.datetime:
     """When the session was first heard of."""
-    settled = working[Settled].get(session.session_id)
-    return min(session.heard_at, settled.announced_at or session.heard_at) if settled else session.heard_at
+    return _moments(session, working[Settled].get(session.session_id))[0]
 
 
 def settles_at(working: Working, session: Session) -> dt.datetime:
     """From when on nobody comes in by a rule: when it begins; when it is over, if nobody had heard of it before it began."""
-    return session.settles_at(announced_at(working, session))
+    return _moments(session, working[Settled].get(session.session_id))[1]
 
 
 def gives_until(working: Working, session: Session) -> dt.datetime:
     """From when on no free place is given: when it is frozen, if anybody had heard of it before."""
-    return session.gives_until(announced_at(working, session))
+    return _moments(session, working[Settled].get(session.session_id))[2]
+
+
+@of_these_rows
+def _moments(session: Session, settled: Settled | None) -> tuple[dt.datetime, dt.datetime, dt.datetime]:
+    """When it was first heard of, when it settles, until when places are given."""
+    known = min(session.heard_at, settled.announced_at or session.heard_at) if settled else session.heard_at
+    return known, session.settles_at(known), session.gives_until(known)
 
 
 def not_taken_by(terms: Terms, at: dt.datetime, *, until: dt.datetime) -> RefusalReason | None:
@@ -339,15 +355,25 @@ def in_time_for(
 
 def seats_of(working: Working, session: Session) -> int:
     """How many may have a place. What is said once a session is settled makes the room smaller for newcomers, and never larger."""
-    settled = working[Settled].get(session.session_id)
-    capacity = capacity_of(working, session)
-    if stated_at(working, session) < settles_at(working, session) or settled is None or settled.seats is None:
+    return _seats(session, working[Settled].get(session.session_id), correction_of(working, session))
+
+
+@of_these_rows
+def _seats(session: Session, settled: Settled | None, correction: Correction | None) -> int:
+    capacity = capacity_in_force(session.capacity, correction)
+    _, settles, _ = _moments(session, settled)
+    if settled is None or settled.seats is None or stated_at(session, correction) < settles:
         return capacity
     return min(settled.seats, capacity)
 
 
 def seated_in(working: Working, session_id: str) -> list[Place]:
     """Those whose seats nobody else can have. Whom the office gave a place beside the rules has none of these."""
-    places = working[Place]
+    places, office = working[Place], Basis.OFFICE
     seated = (place for state in SEAT_TAKING for place in places.where("state", state, session_id=session_id))
-    return [place for place in seated if place.basis != Basis.OFFICE]
+    return [place for place in seated if place.basis is not office]
+
+
+def taken_in(working: Working, session_id: str) -> Counter[str | None]:
+    """How many of each town these are."""
+    return Counter([place.city_id for place in seated_in(working, session_id)])

@@ -39,14 +39,14 @@ from services.enrolment.replies import (
 from services.enrolment.rules import rules_of
 from services.enrolment.state import Membership, Place, Session
 from services.enrolment.statements import released_since, stated_then
-from services.enrolment.stating import Asked, refuse
+from services.enrolment.stating import Asked, by_statement, refuse
 from services.enrolment.subjects import place_named, place_subject, session_named, subjects_of
 from services.enrolment.substituting import decide_substitution, refuse_substitution
 from shared.books.holding import HELD_TOO_LONG, heard_again, in_order_of_arrival
 from shared.books.recovery import RECONCILE
 from shared.contracts.answers import CalendarAnswered
 from shared.contracts.directory import MembershipFact, PersonErased, PersonFact, PersonMerged, PersonRegistered
-from shared.contracts.enrolment import AskedFor, EnrolmentRefused, PlaceState, SessionMoment, Standing
+from shared.contracts.enrolment import AskedFor, EnrolmentRefused, PlaceChange, PlaceState, SessionMoment, Standing
 from shared.contracts.model import Fact, members
 from shared.contracts.office import (
     AboutAPlace,
@@ -269,8 +269,11 @@ OF_TOWNS = frozenset(kind.type_name() for kind in members(TownRequest))
 SUBSTITUTION = SubstitutionRequested.type_name()
 
 
+_ACTED_ON = frozenset(members(Acting))
+
+
 def is_acted_on(heard: Heard[Any]) -> TypeGuard[Heard[Acting]]:
-    return type(heard.body) in members(Acting)
+    return type(heard.body) in _ACTED_ON
 
 
 def _reconsider(working: Working, heard: Heard[PersonFact]) -> None:
@@ -376,9 +379,9 @@ def _say(
     """Says what became of places, and what follows from it for other places at the same time of day: of these people, and of `also`."""
     for fact in facts:
         working.say(_by_statement(working, fact), cause=heard)
-    moved = (fact for fact in facts if isinstance(fact, PlaceState) and not isinstance(fact, EnrolmentRefused))
-    people = [*(fact.person_id for fact in moved), *also]
-    looking = dict.fromkeys(person_id for person_id in people if not is_erased(working, person_id))
+    people = [*(fact.person_id for fact in facts if type(fact) in _MOVES and isinstance(fact, PlaceState)), *also]
+    several = (person_id for person_id in people if _may_clash(working, person_id))
+    looking = dict.fromkeys(person_id for person_id in several if not is_erased(working, person_id))
     while looking:
         person_id = next(iter(looking))
         del looking[person_id]
@@ -391,12 +394,23 @@ def _say(
                     looking[fact.person_id] = None
 
 
+_MOVES = frozenset(members(PlaceChange))
+
+
+def _may_clash(working: Working, person_id: str) -> bool:
+    """Whether anything is to be looked at: whoever has one place, of which nothing is said, has none at the same time, and that is nearly
+    everybody."""
+    places = places_of(working, person_id)
+    return len(places) > 1 or any(place.clashes_with for place in places)
+
+
 def _by_statement(working: Working, fact: Fact) -> Fact:
-    """With which statement of the session it was decided by, should somebody ask."""
+    """With which statement of the session it was decided by, if it does not say so yet."""
     session = working[Session].get(fact.session_id) if isinstance(fact, PlaceState) else None
     if session is None:
         return fact
-    return fact.model_copy(update={"session_event_id": session.event_id, "session_version": session.version})
+    said = by_statement(session)
+    return fact if said.items() <= fact.__dict__.items() else fact.model_copy(update=said)
 
 
 def _end_correction(working: Working, session_id: str, heard: Heard[Any] | None) -> None:

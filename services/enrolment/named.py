@@ -86,6 +86,10 @@ def named_by(inputs: Inputs) -> Named:
                 named.decided.add(session_named(one.subject))
         elif is_acted_on(one):
             match one.body:
+                case EnrolmentRequested() as body:  # First, for these come by the thousand.
+                    named.asked_in.add(body.session_id)
+                    named.asking.add(body.person_id)
+                    named.asked_for.add((body.session_id, body.person_id))
                 case CityQualified() | CityNotSelected() | CityWithdrawn() as body:
                     named.cities.add(body.city_id)
                     named.changed.add(body.city_id)
@@ -115,10 +119,6 @@ def named_by(inputs: Inputs) -> Named:
                     named.may_call = named.may_call or body.nominations_until is not None
                 case StageOpened():
                     named.all_of_them = True
-                case EnrolmentRequested() as body:
-                    named.asked_in.add(body.session_id)
-                    named.asking.add(body.person_id)
-                    named.asked_for.add((body.session_id, body.person_id))
                 case OfferAnswered() | ReplyGiven() as body:
                     named.sessions.add(body.session_id)
                     named.told_of.add(body.session_id)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import replace
 
 from services.enrolment.decisions import decide_withdrawal, settled_with
 from services.enrolment.eligibility import Wait, asked_since, gives_until, gone_since, is_ahead
@@ -43,7 +42,7 @@ def decide_offer_answer(
     if session is None:
         return Wait("session")
     place = working[Place].get(session.session_id, person_id)
-    asked = replace(asked, at=at, in_time=is_ahead(session, at))
+    asked = asked.sent(at, in_time=is_ahead(session, at))
     accepts = answer == OfferAnswer.ACCEPT
     wants = AskedFor.PLACE if accepts else AskedFor.WITHDRAWAL
     reason = _why_no_answer(working, session, place, wants, at)
@@ -154,7 +153,7 @@ def decide_reply(
         return decide_offer_answer(working, session, person_id, answer, asked=asked, at=at, now=now, reply=reply)
     if reply == Reply.DECLINED:
         return decide_withdrawal(working, session, person_id, asked=asked, at=at, now=now, reply=reply)
-    asked = replace(asked, at=at, in_time=is_ahead(session, at))
+    asked = asked.sent(at, in_time=is_ahead(session, at))
     reason = _why_no_reply(working, session, place, at)
     if reason is RefusalReason.NO_PLACE and place is not None:
         reason = gone_since(working, session, place, at) or reason
@@ -189,7 +188,7 @@ def decide_calendar_answer(
     if reason is None:
         about = body.about_times
         return decide_reply(working, session, body.person_id, body.reply, asked=asked, at=at, now=now, about=about)
-    asked = replace(asked, at=at, in_time=is_ahead(session, at))
+    asked = asked.sent(at, in_time=is_ahead(session, at))
     wants = AskedFor.WITHDRAWAL if body.reply == Reply.DECLINED else AskedFor.PLACE
     # It says nothing of whether they come to what the session is now.
     return [refuse(session.session_id, body.person_id, place, wants, reason, asked, working.now, is_own_word=False)]

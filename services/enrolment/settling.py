@@ -4,11 +4,12 @@ rule about people."""
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from services.enrolment.state import Place, in_line, lets_go
+from services.enrolment.state import Place, Session, in_line, lets_go
 from services.enrolment.stating import (
     CARRIED,
     NO_OFFER,
@@ -17,6 +18,7 @@ from services.enrolment.stating import (
     anew,
     answering,
     asked_at,
+    by_statement,
     carried,
     offer_over,
     placed,
@@ -52,13 +54,16 @@ class Room:
 
     def numbers(self, taken: Mapping[str | None, int], city_id: str | None) -> Numbers:
         """What a fact says of it about somebody of a town, once so many of each town have a seat."""
-        return Numbers(
-            seats=self.seats,
-            taken=sum(taken.values()),
-            places_per_town=self.per_town,
-            taken_by_town=taken.get(city_id, 0),
-            are_given=self.is_given and self.is_open,
-        )
+        of_town, are_given = taken.get(city_id, 0), self.is_given and self.is_open
+        return _stated(self.seats, sum(taken.values()), self.per_town, of_town, are_given)
+
+
+@functools.lru_cache(maxsize=1024)
+def _stated(seats: int, taken: int, places_per_town: int | None, taken_by_town: int, are_given: bool) -> Numbers:
+    """Remembered, because they are the same for all of a town who find nothing free."""
+    return Numbers(
+        seats=seats, taken=taken, places_per_town=places_per_town, taken_by_town=taken_by_town, are_given=are_given
+    )
 
 
 @immutable
@@ -170,7 +175,7 @@ def settle(
 
 
 def settle_one(
-    session_id: str,
+    session: Session,
     before: Place | None,
     entry: Entry,
     standing: Standing,
@@ -180,15 +185,14 @@ def settle_one(
     numbers: Numbers,
 ) -> PlaceState:
     """One more comes, and nobody else moves."""
-    fields = _fields_of(session_id, entry, before, number)
-    return placed(standing, fields | {"numbers": numbers, "decided_at": decided_at})
+    fields = _fields_of(session.session_id, entry, before, number)
+    return placed(standing, fields | by_statement(session) | {"numbers": numbers, "decided_at": decided_at})
 
 
-def has_seat_for(city_id: str | None, seated: Sequence[Place], room: Room) -> bool:
-    """Whether there is a seat, in all and of the town's share."""
-    of_town = sum(place.city_id == city_id for place in seated)
-    is_shared = room.per_town is None or of_town < room.per_town
-    return room.is_given and room.is_open and len(seated) < room.seats and is_shared
+def has_seat_for(city_id: str | None, taken: Mapping[str | None, int], room: Room) -> bool:
+    """Whether there is a seat, in all and of the town's share, while so many of each town have one."""
+    is_shared = room.per_town is None or taken.get(city_id, 0) < room.per_town
+    return room.is_given and room.is_open and sum(taken.values()) < room.seats and is_shared
 
 
 def _seated(line: Sequence[InLine], room: Room) -> list[Standing]:

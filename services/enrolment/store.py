@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -46,6 +47,7 @@ from services.enrolment.tables import (
     SETTLED,
     SOURCE,
     STAGE,
+    TAKES_SEAT,
     TOLD,
     TOWN,
 )
@@ -65,7 +67,10 @@ from shared.state.merged import Merged, all_of_one
 from shared.state.rows import EVERY_ROW, Loaded, loaded_by
 from shared.state.working import Due, Held, Working
 
-_WITH_MOMENTS: tuple[type[Any], ...] = (*members(SessionFact), PlacesSettled, CorrectionRequested)
+_OF_SESSIONS = frozenset(members(SessionFact))
+_OF_TEAMS_SAID = frozenset(members(MembershipFact))
+_OF_PLACES = frozenset(members(PlaceFact))
+_WITH_MOMENTS = _OF_SESSIONS | {PlacesSettled, CorrectionRequested}
 """From which the moments of a session follow."""
 _OF_WHAT_WAS_SAID = {kind.type_name() for kind in (OfferAnswered, ReplyGiven, CorrectionRequested)}
 """What is asked about a session as it had been stated then."""
@@ -104,10 +109,12 @@ def _elsewhere(theirs: sa.ColumnElement[bool]) -> tuple[sa.Select[Any], sa.Selec
     return places, sa.select(SESSION).where(is_there)
 
 
-# Where no team is in question nobody looks for one: no index helps with "or", and every place of every session to come would be looked at.
+# Where no team is in question nobody looks for one: no index helps with "or", and every place of every session to come would be looked at, or
+# every membership.
 _OF_PEOPLE = _elsewhere(any_of(PLACE.c.person_id, "people"))
 _OF_TEAMS = _elsewhere(sa.or_(any_of(PLACE.c.person_id, "people"), PLACE.c.person_id.in_(_TEAMS)))
 _PLACES = sa.select(PLACE).where(any_of(PLACE.c.session_id, "sessions"))
+_MEMBERSHIPS_OF_PEOPLE = sa.select(MEMBERSHIP).where(any_of(MEMBERSHIP.c.person_id, "people"))
 _MEMBERSHIPS = sa.select(MEMBERSHIP).where(
     sa.or_(any_of(MEMBERSHIP.c.person_id, "people"), any_of(MEMBERSHIP.c.city_id, "cities"))
 )
@@ -118,7 +125,7 @@ _CALLING = sa.select(SESSION).where(
     SESSION.c.terms["nominations_until"].astext.is_not(None),
     SESSION.c.ends_at > sa.bindparam("since"),
 )
-_SEATED = sa.select(PLACE).where(any_of(PLACE.c.session_id, "sessions"), PLACE.c.state.in_(SEAT_TAKING))
+_SEATED = sa.select(PLACE).where(any_of(PLACE.c.session_id, "sessions"), TAKES_SEAT)
 _SETTLED = sa.select(SETTLED).where(any_of(SETTLED.c.session_id, "sessions"))
 
 
@@ -181,8 +188,8 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     if merging:
         await reads.run()
         merging = all_of_one(_merged(working, inputs), merging)
-        about = {"people": sorted(merging), "cities": []}
-        reads.rows(working[Membership], _MEMBERSHIPS, about, loaded_by("person_id", merging))
+        about = {"people": sorted(merging)}
+        reads.rows(working[Membership], _MEMBERSHIPS_OF_PEOPLE, about, loaded_by("person_id", merging))
         await reads.run()
         theirs = {row.city_id for row in working[Membership] if row.person_id in merging} | _joined(inputs, merging)
         cities |= theirs
@@ -273,7 +280,8 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     }
     about = {"people": sorted(people), "cities": sorted(cities)}
     in_question = loaded_by("person_id", people), loaded_by("city_id", cities)
-    reads.rows(working[Membership], _MEMBERSHIPS, about, *in_question)
+    memberships = _MEMBERSHIPS if cities else _MEMBERSHIPS_OF_PEOPLE
+    reads.rows(working[Membership], memberships, about, *in_question)
 
     def all_erased() -> Loaded:
         return loaded_by("person_id", people | {member.person_id for member in working[Membership]}, erased=True)
@@ -286,20 +294,18 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
         reads.rows(working[Correction], _CORRECTIONS, named_too, loaded_by("session_id", calling_too))
         reads.rows(working[Settled], _SETTLED, named_too, loaded_by("session_id", calling_too))
     # What an archive says of a place may be about a session that is over.
-    told = {
-        one.body.session_id for one in inputs if isinstance(one, Heard) and isinstance(one.body, members(PlaceFact))
-    }
+    told = {body.session_id for body in _bodies(inputs, _OF_PLACES)}
     reads.by_key(working[Session], SESSION, {(session_id,) for session_id in told - looked_at})
     _load_elsewhere(reads, working, people, cities, since)
     await reads.run()
     of_teams = {member.person_id for member in working[Membership]}
     unlooked = all_of_one(merged, of_teams) - of_teams - people
-    if len(inputs) > 1 and any(isinstance(one, Heard) and isinstance(one.body, members(SessionFact)) for one in inputs):
+    if len(inputs) > 1 and any(_bodies(inputs, _OF_SESSIONS)):
         # Whom one of these brings in with a team, the next may look at anew: for another town, or on other days.
         unlooked |= of_teams - people
     if unlooked:
         about = {"people": sorted(unlooked), "cities": [], "asking": []}
-        reads.rows(working[Membership], _MEMBERSHIPS, about, loaded_by("person_id", unlooked))
+        reads.rows(working[Membership], _MEMBERSHIPS_OF_PEOPLE, about, loaded_by("person_id", unlooked))
         reads.rows(working[Person], _PEOPLE, about, loaded_by("person_id", unlooked, erased=True))
         _load_elsewhere(reads, working, unlooked, set(), since)
         await reads.run()
@@ -315,15 +321,18 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
 
 def _merged(working: Working, inputs: Inputs) -> list[tuple[str, str]]:
     """Who went into whom, also by what is among the inputs."""
-    heard = (one.body for one in inputs if isinstance(one, Heard) and isinstance(one.body, PersonMerged))
-    said = [(body.person_id, body.into_person_id) for body in heard]
+    said = [(body.person_id, body.into_person_id) for body in _bodies(inputs, {PersonMerged})]
     return said + [(row.person_id, row.into_id) for row in working[Merged]]
 
 
 def _joined(inputs: Inputs, people: set[str]) -> set[str]:
     """The towns of whose teams it is said just now that these people are in them."""
-    heard = (one.body for one in inputs if isinstance(one, Heard) and isinstance(one.body, members(MembershipFact)))
-    return {body.city_id for body in heard if body.person_id in people}
+    return {body.city_id for body in _bodies(inputs, _OF_TEAMS_SAID) if body.person_id in people}
+
+
+def _bodies(inputs: Inputs, kinds: Collection[Any]) -> Iterator[Any]:
+    """What among the inputs is of these types. To ask of each whether it is an instance takes ten times as long."""
+    return (one.body for one in inputs if isinstance(one, Heard) and type(one.body) in kinds)
 
 
 async def _load_asked_in(reads: Reads, working: Working, sessions: set[str], asked_for: set[tuple[str, str]]) -> None:
@@ -358,15 +367,11 @@ async def load_derived(reads: Reads, working: Working, inputs: Inputs) -> None:
     if said := sorted({version_of(one) for one in inputs if isinstance(one, Heard) and is_kept(one, SOURCE)}):
         versions = dict(zip((f"told_{name}" for name in _VERSION), map(list, zip(*said, strict=True)), strict=True))
         reads.rows(working[Told], _TOLD, versions, Loaded(_VERSION, frozenset(said)), seldom=True)
-    due, lines, looked_at = set[tuple[str, str]](), set[tuple[str]](), set[str]()
-    for one in inputs:
-        if isinstance(one, Heard) and isinstance(one.body, members(PlaceFact)):
-            due.add((OFFER_ENDS, place_subject(one.body.session_id, one.body.person_id)))
-            lines.add((one.body.session_id,))
-        elif isinstance(one, Due):
-            looked_at.add(session_named(one.subject))
-        elif isinstance(one.body, _WITH_MOMENTS):
-            looked_at.add(one.body.session_id)
+    places = {(body.session_id, body.person_id) for body in _bodies(inputs, _OF_PLACES)}
+    due = {(OFFER_ENDS, place_subject(*one)) for one in places}
+    lines = {(session_id,) for session_id, _ in places}
+    looked_at = {body.session_id for body in _bodies(inputs, _WITH_MOMENTS)}
+    looked_at |= {session_named(one.subject) for one in inputs if isinstance(one, Due)}
     if looked_at:
         # Whose owners are asked for already: of one table two questions in one round trip would be one.
         await reads.run()
@@ -401,7 +406,7 @@ def _load_elsewhere(reads: Reads, working: Working, people: set[str], cities: se
 def _hours(working: Working, sessions: set[str], inputs: Inputs) -> Hours:
     """From when to when the sessions in question are, as they stand and as they are stated now."""
     found = [(session.starts_at, session.ends_at) for session in working[Session] if session.session_id in sessions]
-    stated = (one.body for one in inputs if isinstance(one, Heard) and isinstance(one.body, members(SessionFact)))
+    stated = _bodies(inputs, _OF_SESSIONS)
     return [*found, *((body.starts_at, body.ends_at) for body in stated)]
 
 

@@ -4,7 +4,6 @@ known to facts."""
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import replace
 
 from services.enrolment.decisions import settled_with
 from services.enrolment.eligibility import (
@@ -65,7 +64,7 @@ def decide_substitution(
     """
     if session is None or session.state == SessionStanding.DRAFT:
         return Wait("session")
-    asked = replace(asked, at=at, in_time=is_ahead(session, at))
+    asked = asked.sent(at, in_time=is_ahead(session, at))
     place, before = (working[Place].get(session.session_id, person_id) for person_id in (asks.leaves, asks.comes))
     found = _why_not_now(working, session, asks, at)
     found = found or _why_not_leaves(working, session, place, asks, at)

@@ -129,6 +129,11 @@ class Rows(Generic[R]):
                 return True
         return False
 
+    @property
+    def is_none(self) -> bool:
+        """Whether there is not one at all, be it in memory or not."""
+        return not self._rows and bool(self._all_of.get(()))
+
     def _need(self, known: bool, fields: Iterable[str]) -> None:
         if not known:
             raise NotLoaded(f"nobody has loaded {self.kind.__name__} by {', '.join(fields)}")
@@ -164,11 +169,9 @@ class Rows(Generic[R]):
                 for each in _values(row, field):
                     index.setdefault(each, {})[key] = row
         found = list(index.get(value, {}).values())
-        return (
-            [row for row in found if all(getattr(row, name) == other for name, other in others.items())]
-            if others
-            else found
-        )
+        for name, other in others.items():
+            found = [row for row in found if getattr(row, name) == other]
+        return found
 
     def _set(self, key: tuple[Any, ...], row: R | None) -> None:
         old = self._rows.pop(key, None)

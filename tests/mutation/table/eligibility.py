@@ -90,7 +90,7 @@ MUTATIONS = (
     Mutation(
         "an extra place is in no session's counted seats",
         "services/enrolment/eligibility.py",
-        "    return [place for place in seated if place.basis != Basis.OFFICE]",
+        "    return [place for place in seated if place.basis is not office]",
         "    return list(seated)",
         ("tests/enrolment/test_office.py",),
     ),
@@ -104,9 +104,23 @@ MUTATIONS = (
     Mutation(
         "a correction after the start gives nobody a place",
         "services/enrolment/eligibility.py",
-        "    if stated_at(working, session) < settles_at",
-        "    if session.heard_at < settles_at",
+        "stated_at(session, correction) < settles:",
+        "session.heard_at < settles:",
         ("tests/enrolment/test_office.py",),
+    ),
+    Mutation(
+        "what follows from rows is known of these and of no others",
+        "services/enrolment/once.py",
+        "        which = tuple(map(id, rows))",
+        "        which = (id(rows[0]),)",
+        ("tests/enrolment/test_once.py",),
+    ),
+    Mutation(
+        "what is remembered of rows is bounded",
+        "services/enrolment/once.py",
+        "                known.clear()",
+        "                pass",
+        ("tests/enrolment/test_once.py",),
     ),
     Mutation(
         "nobody asks for a second place at the same time",

@@ -185,6 +185,13 @@ MUTATIONS = (
         ("tests/enrolment/test_overlaps.py",),
     ),
     Mutation(
+        "whoever has several places is looked at for two at the same time",
+        "services/enrolment/handlers.py",
+        "    return len(places) > 1 or any(",
+        "    return any(",
+        ("tests/enrolment/test_overlaps.py",),
+    ),
+    Mutation(
         "a session that is stated may be in the way of others",
         "services/enrolment/handlers.py",
         "if is_stated else []",

@@ -22,9 +22,9 @@ MUTATIONS = (
     ),
     Mutation(
         "a decision says by which statement of the session it was made",
-        "services/enrolment/handlers.py",
-        'update={"session_event_id": session.event_id, "session_version": session.version}',
-        "update={}",
+        "services/enrolment/stating.py",
+        'return {"session_event_id": session.event_id, "session_version": session.version}',
+        "return {}",
         WHY,
     ),
     Mutation(

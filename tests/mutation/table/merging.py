@@ -156,7 +156,7 @@ MUTATIONS = (
     Mutation(
         "whatever happens, no offer outlives its deadline",
         "services/enrolment/applying.py",
-        "    _set_due(working, OFFER_ENDS, subject_of(body), body.offered_until, was_set=was_on_offer)\n",
+        "    _set_due(working, OFFER_ENDS, heard.subject, body.offered_until, was_set=was_on_offer)\n",
         "",
         ANYTHING,
     ),

@@ -188,6 +188,7 @@ CREATE TABLE projection.place (
 );
 
 CREATE INDEX place_person ON projection.place (person_id);
+CREATE INDEX place_seated ON projection.place (session_id) WHERE state IN ('enrolled', 'offered');
 
 CREATE TABLE projection.risk (
     source TEXT NOT NULL,
