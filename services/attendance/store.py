@@ -55,8 +55,8 @@ from shared.events.envelope import Heard
 from shared.events.streams import STREAMS
 from shared.outbox.journal import JOURNAL
 from shared.postgres.database import KEPT, any_of, table_of
+from shared.postgres.directly import NONE, rows_of
 from shared.postgres.merged import index_of_merges
-from shared.postgres.prepared import NONE, rows_of
 from shared.postgres.roundtrips import Reads
 from shared.postgres.tables import DUE, HELD_SUBJECT
 from shared.service import Inputs

@@ -58,7 +58,7 @@ from shared.contracts.planner import SessionFact, SessionKind, SessionStanding
 from shared.contracts.portal import OfferAnswered, PeopleNominated, ReplyGiven
 from shared.events.envelope import Heard
 from shared.postgres.database import any_of, unnested
-from shared.postgres.prepared import NONE, rows_of
+from shared.postgres.directly import NONE, rows_of
 from shared.postgres.roundtrips import Reads
 from shared.postgres.tables import DUE, HELD_SUBJECT
 from shared.service import Inputs

@@ -35,7 +35,7 @@ from services.notifications.tables import (
 )
 from services.notifications.urgency import SOON, Priority
 from shared.deciding.news import Kinds
-from shared.postgres.prepared import rows_of
+from shared.postgres.directly import rows_of
 
 Key = tuple[str, str]
 """(recipient, what stands behind the kind's name in a subject)"""

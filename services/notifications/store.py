@@ -70,8 +70,8 @@ from shared.contracts.notifications import Audience, Mutable, NoticeOutcome
 from shared.contracts.planner import SessionState
 from shared.events.envelope import Heard
 from shared.postgres.database import any_of, rows_as
+from shared.postgres.directly import rows_of
 from shared.postgres.merged import survivors_of
-from shared.postgres.prepared import rows_of
 from shared.postgres.roundtrips import Reads
 from shared.service import Inputs
 from shared.state.link_keys import LinkKey

@@ -23,7 +23,7 @@ from shared.postgres.database import (
     table_of,
     unnested,
 )
-from shared.postgres.prepared import rows_of
+from shared.postgres.directly import rows_of
 from shared.postgres.roundtrips import Writes
 from shared.state.rows import Row
 from shared.values import immutable

@@ -22,7 +22,7 @@ from shared.events.streams import Partition
 from shared.faults import Fault, classify
 from shared.kafka.observer import Observer
 from shared.postgres.database import rows_as
-from shared.postgres.prepared import rows_of
+from shared.postgres.directly import rows_of
 from shared.postgres.tables import DUE, HELD, HELD_SUBJECT
 from shared.service import Service
 from shared.state.working import Due

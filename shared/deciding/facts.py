@@ -24,7 +24,7 @@ from shared.deciding.news import News, kinds_of
 from shared.events.envelope import Heard, Read, appended_at, fingerprint
 from shared.faults import Fault, classify
 from shared.postgres.database import arrays_of, says_otherwise, unnested, upsert_newest, values_of
-from shared.postgres.prepared import rows_of
+from shared.postgres.directly import rows_of
 from shared.service import Service
 from shared.state.ownership import Takeover, Verdict, compare
 from shared.state.rows import FactRow

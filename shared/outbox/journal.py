@@ -16,7 +16,7 @@ from shared.contracts.model import BODY_LIMIT_BYTES, Event
 from shared.events.envelope import Heard, key_of
 from shared.events.streams import STREAMS, Partition, number_of
 from shared.postgres.database import KEPT, MACHINERY, any_of, arrays_of, insert_new, table_of
-from shared.postgres.prepared import rows_of
+from shared.postgres.directly import rows_of
 from shared.postgres.roundtrips import Writes
 from shared.state.rows import Row
 from shared.state.working import Said

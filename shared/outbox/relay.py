@@ -41,7 +41,7 @@ from shared.kafka.producing import ended
 from shared.outbox.journal import JOURNAL, OUTBOX
 from shared.postgres.awake import awaited
 from shared.postgres.database import any_of
-from shared.postgres.prepared import rows_of
+from shared.postgres.directly import rows_of
 
 log = structlog.get_logger()
 

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.postgres.database import arrays_of, delete, keys_of, parts_of, rows_as, select_by_key, upsert
-from shared.postgres.prepared import NONE, Parameters, rows_of
+from shared.postgres.directly import NONE, Parameters, rows_of
 from shared.state.rows import Loaded, Rows
 
 FEW = 100

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.postgres.database import KEPT, MACHINERY, any_of, rows_as, table_of
-from shared.postgres.prepared import rows_of
+from shared.postgres.directly import rows_of
 from shared.postgres.together import Together
 from shared.state.rows import Row, mapping
 from shared.values import immutable

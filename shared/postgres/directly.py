@@ -1,8 +1,8 @@
-"""Statements that are built once, sent to the driver without a detour.
+"""The driver without a detour, for what is done for each event: statements that are built once, and the transactions around them.
 
 To find what it made of a statement before, SQLAlchemy looks at every part of it each time, and puts a greenlet, a cursor and a result around what the
-driver does: two thirds of what a small statement costs us. Here it is looked at once in a process. Connections and transactions
-stay SQLAlchemy's, and so does whatever goes wrong.
+driver does: two thirds of what a small statement costs us, and as much of a small transaction. Here a statement is looked at once in a
+process, and the driver is waited for by whoever asks. Connections and transactions stay SQLAlchemy's, and so does whatever goes wrong.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.sql.compiler import FROM_LINTING, SQLCompiler
 from sqlalchemy.util import EMPTY_DICT, greenlet_spawn
 
@@ -50,8 +50,7 @@ async def rows_of(
     if made.late:
         made = _made(statement, names, tuple((name, parameters[name]) for name in made.late))
     values = made.values(parameters)
-    held = sync.connection
-    adapted: Any = held.dbapi_connection
+    adapted: Any = sync.connection.dbapi_connection
     try:
         async with adapted._execute_mutex:
             if adapted._transaction is None:
@@ -60,22 +59,59 @@ async def rows_of(
             prepared, columns = await adapted._prepare(made.text, known_since)
             rows: Sequence[Any] = await prepared.fetch(*values)
     except BaseException as error:
-        await greenlet_spawn(_raise, error, sync, held, made.text, values)
+        await greenlet_spawn(_raise, error, sync, made.text, values)
         raise
     return made.read(rows, columns)
 
 
-def _raise(error: BaseException, sync: sa.Connection, held: Any, text: str, values: Sequence[Any]) -> None:
-    """Raises what SQLAlchemy makes of an error while a statement runs, and does what it does about it: to the connection, the pool, and what was prepared."""
-    dialect = sync.dialect
-    context: Any = dialect.execution_ctx_cls._init_statement(dialect, sync, held, EMPTY_DICT, text, [tuple(values)])
+class Transaction:
+    """`async with Transaction(engine) as connection`: as `engine.begin()`."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._connection = engine.connect()
+
+    async def __aenter__(self) -> AsyncConnection:
+        return await self._connection.start()
+
+    async def __aexit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        is_over = False
+        try:
+            if error is None:
+                await self._commit()
+                is_over = True
+        finally:  # What is not over is taken back, also if we are cancelled meanwhile. What is over waits for nothing.
+            await (self._connection.close() if is_over else self._connection.__aexit__(kind, error, trace))
+
+    async def _commit(self) -> None:
+        sync = self._connection.sync_connection
+        assert sync is not None
+        transaction = sync.get_transaction()
+        adapted: Any = sync.connection.dbapi_connection if transaction is not None and transaction.is_valid else None
+        if adapted is None or adapted._transaction is None:
+            await self._connection.commit()  # Nothing was asked, or SQLAlchemy says why it cannot be.
+            return
+        try:
+            await adapted._call_and_discard(adapted._transaction.commit)
+        except BaseException as error:
+            await greenlet_spawn(_raise, error, sync)
+            raise
+        sync.commit()  # Takes note of it.
+
+
+def _raise(error: BaseException, sync: sa.Connection, text: str | None = None, values: Sequence[Any] = ()) -> None:
+    """Raises what SQLAlchemy makes of an error of the driver, and does what it does about it: to the connection, the pool, and what was prepared."""
+    dialect, held = sync.dialect, sync.connection
+    context: Any = None
+    adapted: Any = held.dbapi_connection
+    if text is not None:
+        context = dialect.execution_ctx_cls._init_statement(dialect, sync, held, EMPTY_DICT, text, [tuple(values)])
     try:
         try:
             raise error
         except Exception as found:  # noqa: BLE001  # Raised again, as what it is called here.
-            held.dbapi_connection._handle_exception(found)
+            adapted._handle_exception(found)
     except BaseException as told:  # noqa: BLE001  # Likewise; whoever is cancelled leaves no connection that still waits.
-        sync._handle_dbapi_exception(told, text, tuple(values), context.cursor, context)
+        sync._handle_dbapi_exception(told, text, tuple(values), context.cursor if context else None, context)
 
 
 class _Made:

@@ -1,4 +1,4 @@
-"""A statement that goes to the driver without a detour comes to what it comes to by SQLAlchemy, also where something goes wrong."""
+"""What goes to the driver without a detour comes to what it comes to by SQLAlchemy, also where something goes wrong."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.faults import Fault, classify, told
 from shared.postgres.database import connect
-from shared.postgres.prepared import rows_of
+from shared.postgres.directly import Transaction, rows_of
 from tests.databases import Databases
 from tests.sent import sent
 
@@ -234,3 +234,94 @@ async def test_it_is_the_driver_that_is_asked(engine: AsyncEngine) -> None:
         with sent() as statements:
             await rows_of(connection, ONE_OF, {"said": "yes"})
     assert len(statements) == 1
+
+
+# --- transactions ----------------------------------------------------------------------------
+
+Begin = Callable[[AsyncEngine], Any]
+REFUSE = "create function refuse() returns trigger language plpgsql as $$ begin raise unique_violation; end $$"
+AT_THE_COMMIT = "create constraint trigger late after insert on word deferrable initially deferred for each row execute function refuse()"
+
+
+@pytest.fixture(params=[Transaction, AsyncEngine.begin])
+def begin(request: pytest.FixtureRequest) -> Begin:
+    return request.param  # type: ignore[no-any-return]
+
+
+async def count(engine: AsyncEngine) -> int:
+    """What stands there for others, once nobody holds a connection."""
+    assert engine.pool.checkedout() == 0  # type: ignore[attr-defined]
+    async with engine.connect() as one, engine.connect() as other:
+        [of_one, of_other] = [len(await rows_of(connection, ALL)) for connection in (one, other)]
+    assert of_one == of_other
+    return of_one
+
+
+async def test_a_transaction_is_all_or_nothing(engine: AsyncEngine, begin: Begin, ask: Ask) -> None:
+    async with begin(engine):
+        pass
+    async with begin(engine) as connection:
+        await ask(connection, ADD, {"id": 1, "said": "yes"})
+    assert await count(engine) == 1
+    transaction = begin(engine)
+    await ask(await transaction.__aenter__(), ADD, {"id": 2, "said": "yes"})
+    error = ZeroDivisionError()
+    assert not await transaction.__aexit__(ZeroDivisionError, error, None)
+    assert await count(engine) == 1
+
+
+async def test_what_is_refused_at_the_commit_is_not_there(engine: AsyncEngine, begin: Begin, ask: Ask) -> None:
+    async with engine.begin() as connection:
+        for statement in (REFUSE, AT_THE_COMMIT):
+            await connection.execute(sa.text(statement))
+    with pytest.raises(DBAPIError) as raised:
+        async with begin(engine) as connection:
+            await ask(connection, ADD, {"id": 1, "said": "yes"})
+    assert (classify(raised.value), told(raised.value)) == (Fault.CONTENT, "IntegrityError 23505")
+    assert await count(engine) == 0
+
+
+async def test_a_commit_whose_connection_ends_is_a_fault_that_passes(
+    engine: AsyncEngine, begin: Begin, ask: Ask
+) -> None:
+    transaction = begin(engine)
+    connection = await transaction.__aenter__()
+    await ask(connection, ADD, {"id": 1, "said": "yes"})
+    async with engine.connect() as other:
+        await by_sqlalchemy(other, sa.select(sa.func.pg_terminate_backend((await ask(connection, PID))[0][0])))
+    with pytest.raises(DBAPIError) as raised:
+        await transaction.__aexit__(None, None, None)
+    assert raised.value.connection_invalidated
+    assert classify(raised.value) is Fault.TRANSIENT
+    assert await count(engine) == 0
+
+
+async def test_a_transaction_whose_connection_was_given_up_cannot_be_committed(
+    engine: AsyncEngine, begin: Begin, ask: Ask
+) -> None:
+    transaction = begin(engine)
+    connection = await transaction.__aenter__()
+    await ask(connection, ADD, {"id": 1, "said": "yes"})
+    await connection.invalidate()
+    with pytest.raises(PendingRollbackError):
+        await transaction.__aexit__(None, None, None)
+    assert await count(engine) == 0
+
+
+@pytest.mark.parametrize("turns", range(12))
+async def test_whoever_is_cancelled_on_the_way_leaves_no_connection_out(
+    engine: AsyncEngine, begin: Begin, ask: Ask, turns: int
+) -> None:
+    """Wherever: while it begins, while something is asked, while it commits, while it ends."""
+
+    async def say() -> None:
+        async with begin(engine) as connection:
+            await ask(connection, ADD, {"id": 1, "said": "yes"})
+
+    await count(engine)  # What is prepared then is prepared already.
+    task = asyncio.create_task(say())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+    assert await count(engine) in (0, 1)
