@@ -1,7 +1,7 @@
 """The driver without a detour, for what is done for each event: statements that are built once, and the transactions around them.
 
 To find what it made of a statement before, SQLAlchemy looks at every part of it each time, and puts a greenlet, a cursor and a result around what the
-driver does: two thirds of what a small statement costs us, and as much of a small transaction. Here a statement is looked at once in a
+driver does: two thirds of what a small statement costs us, and half of a small transaction. Here a statement is looked at once in a
 process, and the driver is waited for by whoever asks. Connections and transactions stay SQLAlchemy's, and so does whatever goes wrong.
 """
 
@@ -161,6 +161,9 @@ class _Made:
 
 
 @functools.lru_cache(maxsize=STATEMENTS)
-def _made(statement: sa.ClauseElement, names: tuple[str, ...], late: tuple[tuple[str, Any], ...] = ()) -> _Made:
-    compiled = statement.compile(dialect=_DIALECT, column_keys=sorted(names), linting=FROM_LINTING)
+def _made(statement: sa.Executable, names: tuple[str, ...], late: tuple[tuple[str, Any], ...] = ()) -> _Made:
+    assert not statement.get_execution_options(), "what a statement asks of SQLAlchemy alone is not heard here"
+    compiled = cast(sa.ClauseElement, statement).compile(
+        dialect=_DIALECT, column_keys=sorted(names), linting=FROM_LINTING
+    )
     return _Made(cast(SQLCompiler, compiled), names, dict(late))
