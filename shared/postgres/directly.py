@@ -18,7 +18,7 @@ from sqlalchemy.sql.compiler import FROM_LINTING, SQLCompiler
 from sqlalchemy.util import EMPTY_DICT, greenlet_spawn
 
 STATEMENTS = 1024
-"""How many are kept; a service comes to about a hundred and fifty."""
+"""How many are kept: more than a service comes to."""
 
 Parameters = Mapping[str, Any]
 NONE: Parameters = {}
