@@ -11,10 +11,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import sqlalchemy as sa
 from aiokafka.conn import AIOKafkaConnection
+from asyncpg.prepared_stmt import PreparedStatement
 from asyncpg.transaction import Transaction
-from sqlalchemy.engine import Engine
 
 STATEMENT, TRANSACTION, KAFKA, WAKE_UP = "statement ", "transactions", "kafka ", "wake-ups"
 
@@ -23,11 +22,12 @@ def install(counts: Counter[str]) -> None:
     """From now on everything that this process asks is counted: statements by their text, Kafka's requests by their name; and how often its loop
     had to look what there is to do."""
 
-    @sa.event.listens_for(Engine, "before_cursor_execute")
-    def _asks(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
-        counts[STATEMENT + statement] += 1
+    ask, begin, send = PreparedStatement.fetch, Transaction.start, AIOKafkaConnection.send
+    look = asyncio.BaseEventLoop._run_once  # type: ignore[attr-defined]
 
-    begin, send, look = Transaction.start, AIOKafkaConnection.send, asyncio.BaseEventLoop._run_once  # type: ignore[attr-defined]
+    async def counted_ask(self: PreparedStatement[Any], *parameters: Any, **other: Any) -> Any:
+        counts[STATEMENT + self.get_query()] += 1
+        return await ask(self, *parameters, **other)
 
     async def counted_begin(self: Transaction) -> None:
         counts[TRANSACTION] += 1
@@ -42,6 +42,7 @@ def install(counts: Counter[str]) -> None:
         look(self)
 
     asyncio.BaseEventLoop._run_once = counted_look  # type: ignore[attr-defined]
+    PreparedStatement.fetch = counted_ask  # type: ignore[method-assign]
     Transaction.start = counted_begin  # type: ignore[method-assign]
     AIOKafkaConnection.send = counted_send
 

@@ -55,8 +55,9 @@ from shared.events.envelope import Heard
 from shared.events.streams import STREAMS
 from shared.outbox.journal import JOURNAL
 from shared.postgres.database import KEPT, any_of, table_of
+from shared.postgres.directly import NONE, rows_of
 from shared.postgres.merged import index_of_merges
-from shared.postgres.roundtrips import NONE, Reads
+from shared.postgres.roundtrips import Reads
 from shared.postgres.tables import DUE, HELD_SUBJECT
 from shared.service import Inputs
 from shared.state.link_keys import LinkKey
@@ -339,7 +340,7 @@ def _merging(inputs: Inputs) -> list[tuple[str, str]]:
 
 
 async def _enter(connection: AsyncConnection, scopes: list[str]) -> None:
-    await connection.execute(_ENTER, {"sessions": scopes})
+    await rows_of(connection, _ENTER, {"sessions": scopes})
 
 
 async def _may_number(connection: AsyncConnection, inputs: Inputs, sessions: list[str]) -> bool:
@@ -348,7 +349,8 @@ async def _may_number(connection: AsyncConnection, inputs: Inputs, sessions: lis
     Scans and facts alone issue none where no list is closed. Asked when the sessions are ours: a list that was being closed is."""
     if any(not isinstance(one, Heard) or type(one.body) not in _NUMBER_NOTHING for one in inputs):
         return True
-    return bool((await connection.execute(_HAVE_A_CLOSED_LIST, {"sessions": sessions})).scalar_one())
+    [(is_closed,)] = await rows_of(connection, _HAVE_A_CLOSED_LIST, {"sessions": sessions})
+    return bool(is_closed)
 
 
 async def load_derived(reads: Reads, working: Working, inputs: Inputs) -> None:

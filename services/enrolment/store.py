@@ -60,7 +60,8 @@ from shared.contracts.planner import SessionFact, SessionKind, SessionStanding
 from shared.contracts.portal import OfferAnswered, PeopleNominated, ReplyGiven
 from shared.events.envelope import Heard
 from shared.postgres.database import any_of, unnested
-from shared.postgres.roundtrips import NONE, Reads
+from shared.postgres.directly import NONE, rows_of
+from shared.postgres.roundtrips import Reads
 from shared.postgres.tables import DUE, HELD_SUBJECT
 from shared.service import Inputs
 from shared.state.merged import Merged, all_of_one
@@ -148,7 +149,7 @@ _TOWNS = sa.select(TOWN).where(any_of(TOWN.c.city_id, "cities"))
 async def lock(connection: AsyncConnection, inputs: Inputs) -> None:
     """One decider at a time. Hearing our own echo decides nothing and locks nothing."""
     if any(isinstance(one, Due) or one.source != SOURCE for one in inputs):
-        await connection.execute(_DECIDER)
+        await rows_of(connection, _DECIDER)
 
 
 async def load(reads: Reads, working: Working, inputs: Inputs) -> None:

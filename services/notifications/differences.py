@@ -35,6 +35,7 @@ from services.notifications.tables import (
 )
 from services.notifications.urgency import SOON, Priority
 from shared.deciding.news import Kinds
+from shared.postgres.directly import rows_of
 
 Key = tuple[str, str]
 """(recipient, what stands behind the kind's name in a subject)"""
@@ -291,7 +292,7 @@ async def plan_named(
 
 
 async def _plan(connection: AsyncConnection, statement: sa.Select[Any], parameters: Mapping[str, Any]) -> Found:
-    rows = await connection.execute(statement, parameters)
+    rows = await rows_of(connection, statement, parameters)
     found = Found()
     for subject, priority, is_due, number in rows:
         found[(Priority(priority), Subject(subject)) if is_due else None] += number
@@ -307,7 +308,7 @@ async def news(
     statement = _news(concerned_by(kinds), tables)
     if statement is None:
         return set(), Found()
-    rows = (await connection.execute(statement, {"mark": mark, "now": now})).all()
+    rows = await rows_of(connection, statement, {"mark": mark, "now": now})
     soon = Found((Priority(priority), Subject(subject)) for *_, subject, priority in rows if subject is not None)
     return {(recipient, key) for recipient, key, subject, _ in rows if subject is None}, soon
 

@@ -70,6 +70,7 @@ from shared.contracts.notifications import Audience, Mutable, NoticeOutcome
 from shared.contracts.planner import SessionState
 from shared.events.envelope import Heard
 from shared.postgres.database import any_of, rows_as
+from shared.postgres.directly import rows_of
 from shared.postgres.merged import survivors_of
 from shared.postgres.roundtrips import Reads
 from shared.service import Inputs
@@ -244,7 +245,7 @@ async def due(
 ) -> list[Queue]:
     """The queues in which there is anything to take, beginning with what has been due for longest; `under_way` as in `take`."""
     where = {"now": now, "under_way": sorted(under_way), "rehearses": rehearses}
-    return [(Priority(priority), Subject(subject)) for subject, priority, _ in await connection.execute(_DUE, where)]
+    return [(Priority(priority), Subject(subject)) for subject, priority, _ in await rows_of(connection, _DUE, where)]
 
 
 _LEFT_OVER = sa.select(OPEN_SUBJECT, OPEN.c.priority).where(_is_due, OPEN.c.rehearses).distinct()
@@ -252,7 +253,7 @@ _LEFT_OVER = sa.select(OPEN_SUBJECT, OPEN.c.priority).where(_is_due, OPEN.c.rehe
 
 async def left_over(connection: AsyncConnection, now: dt.datetime, *, under_way: Collection[str]) -> list[Queue]:
     """The queues in which anything is left of the rehearsal, once mail is live."""
-    rows = await connection.execute(_LEFT_OVER, {"now": now, "under_way": sorted(under_way)})
+    rows = await rows_of(connection, _LEFT_OVER, {"now": now, "under_way": sorted(under_way)})
     return [(Priority(priority), Subject(subject)) for subject, priority in rows]
 
 
@@ -269,7 +270,7 @@ _PACES = _paced.on_conflict_do_update(index_elements=[PACE.c.name], set_={"name"
 
 async def load_paces(connection: AsyncConnection, working: Working, names: Collection[str]) -> None:
     """How far the turns are given away, locked: until the transaction's end nobody else takes one of these."""
-    found = await connection.execute(_PACES, {"names": sorted(names)})
+    found = await rows_of(connection, _PACES, {"names": sorted(names)})
     working[Pace].loaded(rows_as(Pace, found), loaded_by("name", names))
 
 
@@ -284,7 +285,7 @@ _STAGE = sa.select(
 
 async def stage(connection: AsyncConnection, *, by_settings: bool) -> Stage:
     """Whether mail is live, as far as this database knows."""
-    live_at, has_rehearsed, has_mailed = (await connection.execute(_STAGE)).one()
+    [(live_at, has_rehearsed, has_mailed)] = await rows_of(connection, _STAGE)
     return stage_after(live_at, has_rehearsed=has_rehearsed, has_mailed=has_mailed, by_settings=by_settings)
 
 
@@ -314,7 +315,7 @@ async def take(
     kind = KINDS[subject]
     of_queue = {"priority": int(priority), "most": most, "under_way": sorted(under_way)}
     parameters = {"now": working.now} | of_queue | rules.parameters()
-    for row in await connection.execute(_CLAIM[subject], parameters):
+    for row in await rows_of(connection, _CLAIM[subject], parameters):
         reading = Reading(row)
         notice, told, outcome = reading.next(OpenNotice), reading.next(Told), reading.next(Notice)
         person, contact = reading.next(Person), reading.next(Contact)

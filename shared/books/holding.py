@@ -15,7 +15,8 @@ from shared.contracts import EVENTS
 from shared.contracts.model import Event
 from shared.events.envelope import Heard
 from shared.postgres.database import any_of
-from shared.postgres.roundtrips import NONE, Reads
+from shared.postgres.directly import NONE
+from shared.postgres.roundtrips import Reads
 from shared.postgres.tables import ANSWER, DUE, HELD, HELD_SUBJECT, OTHER_WRITER, TAKEOVER, UNCHANGED
 from shared.state.ownership import OtherWriter, Takeover
 from shared.state.rows import EVERY_ROW, loaded_by

@@ -23,6 +23,7 @@ from shared.postgres.database import (
     table_of,
     unnested,
 )
+from shared.postgres.directly import rows_of
 from shared.postgres.roundtrips import Writes
 from shared.state.rows import Row
 from shared.values import immutable
@@ -86,12 +87,12 @@ async def lock(connection: AsyncConnection, partitions: Sequence[Partition]) -> 
     if not wanted:
         return {}
     these = keys_of(WATERMARK, wanted)
-    rows = rows_as(Watermark, await connection.execute(_LOCK, these))
+    rows = rows_as(Watermark, await rows_of(connection, _LOCK, these))
     if len(rows) < len(wanted):
         missing = set(wanted) - {(row.stream, row.partition) for row in rows}
         new = [Watermark(*part, 0, None, None, 0, 0, 0) for part in sorted(missing)]
-        await connection.execute(insert_new(WATERMARK), arrays_of(WATERMARK, new))
-        rows = rows_as(Watermark, await connection.execute(_LOCK, these))
+        await rows_of(connection, insert_new(WATERMARK), arrays_of(WATERMARK, new))
+        rows = rows_as(Watermark, await rows_of(connection, _LOCK, these))
     return {Partition(row.stream, row.partition): row for row in rows}
 
 

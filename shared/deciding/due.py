@@ -22,6 +22,7 @@ from shared.events.streams import Partition
 from shared.faults import Fault, classify
 from shared.kafka.observer import Observer
 from shared.postgres.database import rows_as
+from shared.postgres.directly import rows_of
 from shared.postgres.tables import DUE, HELD, HELD_SUBJECT
 from shared.service import Service
 from shared.state.working import Due
@@ -115,7 +116,7 @@ class DueLoop:
             next_ = _NEXT_AT_FIRST
             wanted |= {"started_at": self._looks_since, "looked_up_to": self._looked_up_to}
         async with self._engine.connect() as connection:
-            moments = rows_as(Due, await connection.execute(next_, wanted))
+            moments = rows_as(Due, await rows_of(connection, next_, wanted))
         if not any(one.kind == RECONCILE for one in moments) and len(moments) < wanted["most"]:
             self._looked_up_to = None
         for one in self._decided.intersection(moments):  # Of a held request that only a newer release can read.

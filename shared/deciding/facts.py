@@ -24,6 +24,7 @@ from shared.deciding.news import News, kinds_of
 from shared.events.envelope import Heard, Read, appended_at, fingerprint
 from shared.faults import Fault, classify
 from shared.postgres.database import arrays_of, says_otherwise, unnested, upsert_newest, values_of
+from shared.postgres.directly import rows_of
 from shared.service import Service
 from shared.state.ownership import Takeover, Verdict, compare
 from shared.state.rows import FactRow
@@ -221,7 +222,7 @@ class FactWriter:
         for kind, table in superseded.items():
             parameters |= arrays_of(table, fold.superseded[kind], prefix=SUPERSEDED)
         statement = _statement(tuple(tables.values()), tuple(superseded.values()))
-        ordinary, written = (await connection.execute(statement, parameters)).one()
+        [(ordinary, written)] = await rows_of(connection, statement, parameters)
         if not ordinary:
             return None
         return [(Verdict.NEWER, "")] * written + [(Verdict.STALE, "")] * (number - written)

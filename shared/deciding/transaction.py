@@ -39,6 +39,7 @@ from shared.events.envelope import (
 from shared.events.streams import Partition
 from shared.faults import Fault, classify, told
 from shared.outbox import journal
+from shared.postgres.directly import Transaction
 from shared.postgres.roundtrips import Reads, Writes
 from shared.service import Inputs, Service
 from shared.state.ownership import Verdict
@@ -100,7 +101,7 @@ class Decider:
         """A transaction for whoever decides, and what it comes to. After its commit whoever has to know is told, whoever decided: the
         relay of what was said, listeners of what is news, the numbers of what it was."""
         thought = Thought()
-        async with self.engine.begin() as connection:
+        async with Transaction(self.engine) as connection:
             yield connection, thought
         if thought.said:
             self.said(thought.said)

@@ -16,6 +16,7 @@ from shared.contracts.model import BODY_LIMIT_BYTES, Event
 from shared.events.envelope import Heard, key_of
 from shared.events.streams import STREAMS, Partition, number_of
 from shared.postgres.database import KEPT, MACHINERY, any_of, arrays_of, insert_new, table_of
+from shared.postgres.directly import rows_of
 from shared.postgres.roundtrips import Writes
 from shared.state.rows import Row
 from shared.state.working import Said
@@ -121,12 +122,12 @@ def _to_send(entry: Entry) -> Entry:
 async def enter_heard(connection: AsyncConnection, heard: Sequence[Heard[Event]]) -> None:
     """Journals our own facts that we know only from the stream: the database is older than they are (a restored backup)."""
     if heard:
-        await connection.execute(_ENTER, arrays_of(JOURNAL, [entry_of(one) for one in heard]))
+        await rows_of(connection, _ENTER, arrays_of(JOURNAL, [entry_of(one) for one in heard]))
 
 
 async def acknowledge(connection: AsyncConnection, event_ids: Sequence[str]) -> None:
     """Takes facts from the outbox that were heard on their stream."""
-    await connection.execute(_ACKNOWLEDGE, {"event_ids": list(event_ids)})
+    await rows_of(connection, _ACKNOWLEDGE, {"event_ids": list(event_ids)})
 
 
 async def stage_again(connection: AsyncConnection, partition: Partition) -> None:
@@ -141,5 +142,5 @@ async def missing(connection: AsyncConnection, event_ids: Sequence[str]) -> tupl
     """Which of these facts the journal does not hold, nearly always none, and whether our own streams are being heard again."""
     if not event_ids:
         return set(), False
-    ids, heard_again = (await connection.execute(_MISSING, {"event_ids": list(event_ids)})).one()
+    [(ids, heard_again)] = await rows_of(connection, _MISSING, {"event_ids": list(event_ids)})
     return set(ids), heard_again

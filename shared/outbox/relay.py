@@ -41,6 +41,7 @@ from shared.kafka.producing import ended
 from shared.outbox.journal import JOURNAL, OUTBOX
 from shared.postgres.awake import awaited
 from shared.postgres.database import any_of
+from shared.postgres.directly import rows_of
 
 log = structlog.get_logger()
 
@@ -259,7 +260,7 @@ class Relay:
         now = time.monotonic()
         streams = [name for name in _KNOWN if name not in self._under_way and self._away.get(name, (now, 0))[0] <= now]
         wanted = {"most": self._batch, "positions": self._sent, "streams": streams}
-        rows = (await connection.execute(_NEXT, wanted)).all()
+        rows = await rows_of(connection, _NEXT, wanted)
         if time.monotonic() > self._measure_at:
             await self._measure(connection)
         if not rows:
@@ -351,7 +352,7 @@ class Relay:
     async def _forget(self, connection: AsyncConnection) -> None:
         """Deletes what was acknowledged."""
         if self._sent:
-            await connection.execute(_SENT, {"positions": self._sent})
+            await rows_of(connection, _SENT, {"positions": self._sent})
             self._sent = []
 
     async def _forget_at_last(self, connection: AsyncConnection) -> None:

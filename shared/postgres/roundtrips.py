@@ -7,13 +7,14 @@ both sides. A transaction that hears one event asks half as often this way.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.postgres.database import arrays_of, delete, keys_of, parts_of, rows_as, select_by_key, upsert
+from shared.postgres.directly import NONE, Parameters, rows_of
 from shared.state.rows import Loaded, Rows
 
 FEW = 100
@@ -22,8 +23,6 @@ FEW = 100
 STATEMENTS = 256
 """How many of each sort are kept; a service comes to about seventy."""
 
-Parameters = Mapping[str, Any]
-NONE: Parameters = {}
 Take = Callable[[Iterable[Sequence[Any]]], None]
 
 
@@ -83,14 +82,12 @@ class Reads:
             if (seldom or are_few) and len(few) > 1:
                 take(_read(statement, next(together)))
             else:
-                take(await self.connection.execute(statement, parameters))
+                take(await rows_of(self.connection, statement, parameters))
 
     async def _read_together(self, few: Sequence[tuple[sa.Select[Any], Parameters]]) -> Sequence[Any]:
         statement = _as_one_select(tuple(statement for statement, _ in few))
-        found: Sequence[Any] = (
-            await self.connection.execute(statement, _all_of(parameters for _, parameters in few))
-        ).one()
-        return found
+        [found] = await rows_of(self.connection, statement, _all_of(parameters for _, parameters in few))
+        return found  # type: ignore[no-any-return]  # A row.
 
 
 def _length(parameters: Parameters) -> int:
@@ -155,7 +152,7 @@ class Writes:
         statements = tuple((statement, number is not None) for statement, _, number in self._wanted)
         parameters = _all_of(one for _, one, _ in self._wanted)
         numbers = [number for _, _, number in self._wanted if number is not None]
-        _, *written = (await connection.execute(_as_one_write(statements), parameters)).one()
+        [(_, *written)] = await rows_of(connection, _as_one_write(statements), parameters)
         if written != numbers:
             raise RuntimeError(f"{numbers} rows were to be written, {written} were")
 

@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.postgres.database import KEPT, MACHINERY, any_of, rows_as, table_of
+from shared.postgres.directly import rows_of
 from shared.postgres.together import Together
 from shared.state.rows import Row, mapping
 from shared.values import immutable
@@ -98,7 +99,7 @@ class Actors:
 
 
 async def _by_id(connection: AsyncConnection, token_ids: set[str]) -> dict[str, Token]:
-    rows = rows_as(Token, await connection.execute(_BY_ID, {"token_ids": sorted(token_ids)}))
+    rows = rows_as(Token, await rows_of(connection, _BY_ID, {"token_ids": sorted(token_ids)}))
     return {row.token_id: row for row in rows}
 
 

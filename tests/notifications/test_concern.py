@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.engine import Engine
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifications import differences, tables
@@ -92,6 +91,7 @@ from tests.notifications.building import town as its_town
 from tests.notifications.office import Office, write_rows
 from tests.notifications.office import settled as settled_notices
 from tests.notifications.test_kinds import DAYS, RULES, made_up
+from tests.sent import sent
 
 PEOPLE = max(cases(500), (8 if SHARE is Share.TASTE else 80) * len(Subject))
 """At least so many of each kind that each fact makes something true of somebody."""
@@ -267,17 +267,12 @@ async def test_no_kind_is_forgotten_that_a_fact_concerns(
 @contextmanager
 def asked_of_postgres(asked: list[str]) -> Any:
     """What looks ask, one entry a statement: the kinds that are looked for in it."""
-
-    def _asks(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
+    with sent() as statements:
+        yield
+    for statement in statements:
         kinds = [str(subject) for subject in Subject if f"differing_{subject} AS" in statement]
         if kinds:
             asked.append("+".join(kinds))
-
-    sa.event.listen(Engine, "before_cursor_execute", _asks)
-    try:
-        yield
-    finally:
-        sa.event.remove(Engine, "before_cursor_execute", _asks)
 
 
 async def test_for_one_place_one_kind_is_looked_for_and_nothing_else(office: Office) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -25,6 +24,7 @@ from shared.state.rows import Row, Rows
 from shared.testing import NOON, heard
 from tests.attendance.building import RULES, day, enrolled, scheduled
 from tests.databases import Databases
+from tests.sent import sent
 
 
 @pytest.fixture(scope="module")
@@ -48,16 +48,10 @@ async def connection(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
 
 
 @pytest.fixture
-def asked(engine: AsyncEngine) -> Iterator[list[str]]:
+def asked() -> Iterator[list[str]]:
     """Every statement that Postgres was sent since."""
-    statements: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
-        statements.append(statement)
-
-    sa.event.listen(engine.sync_engine, "before_cursor_execute", note)
-    yield statements
-    sa.event.remove(engine.sync_engine, "before_cursor_execute", note)
+    with sent() as statements:
+        yield statements
 
 
 def session(number: int) -> Session:

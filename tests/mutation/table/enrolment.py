@@ -13,7 +13,7 @@ MUTATIONS = (
     Mutation(
         "the decider's lock",
         "services/enrolment/store.py",
-        "        await connection.execute(_DECIDER)",
+        "        await rows_of(connection, _DECIDER)",
         "        pass",
         ("tests/faults/test_one_at_a_time.py::test_the_last_seat_asked_for_by_two_at_once_is_sold_once",),
     ),
