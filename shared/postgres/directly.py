@@ -41,12 +41,13 @@ async def rows_of(
     transaction = sync.get_nested_transaction() or sync.get_transaction()
     if transaction is None and not sync.invalidated:
         transaction = sync.begin()
-    is_usual = sync.get_execution_options().keys() <= _OPTIONS
-    if transaction is None or not transaction.is_valid or not is_usual:  # SQLAlchemy says why not, or knows how.
-        result = await connection.execute(statement, parameters)
-        return result.all() if result.returns_rows else ()
     names = tuple(parameters)
     made = _made(statement, names)
+    is_usual = sync.get_execution_options().keys() <= _OPTIONS
+    if transaction is None or not transaction.is_valid or not is_usual or made.expands:
+        # SQLAlchemy says why not, or knows how.
+        result = await connection.execute(statement, parameters)
+        return result.all() if result.returns_rows else ()
     if made.late:
         made = _made(statement, names, tuple((name, parameters[name]) for name in made.late))
     values = made.values(parameters)
@@ -119,10 +120,12 @@ class _Made:
 
     def __init__(self, compiled: SQLCompiler, names: Sequence[str], late: Mapping[str, Any]) -> None:
         given = {**dict.fromkeys(names), **late}
-        in_the_text = {one.key for one in compiled.post_compile_params | compiled.literal_execute_params}
-        self.late = tuple(sorted(in_the_text & given.keys() - late.keys()))
+        in_the_text = compiled.post_compile_params | compiled.literal_execute_params
+        self.expands = any(one.expanding and one.key in given for one in in_the_text)
+        """There is a text for each length of a list: SQLAlchemy's to make."""
+        self.late = tuple(sorted({one.key for one in in_the_text} & given.keys() - late.keys()))
         """Parameters that stand in the text: there is one for each of their values, which are few."""
-        if self.late:
+        if self.expands or self.late:
             return
         # Parameters that were not given have a value of their own, or are missed by the compiler here and now.
         state = compiled.construct_expanded_state(given, escape_names=False)

@@ -42,6 +42,7 @@ SOME = (
     .order_by(WORD.c.word_id)
     .limit(sa.bindparam("most", type_=sa.Integer, literal_execute=True))
 )
+IN = sa.select(WORD).where(sa.tuple_(WORD.c.word_id, WORD.c.text).in_(sa.bindparam("pairs", expanding=True)))
 SLEEP = sa.select(sa.func.pg_sleep(sa.bindparam("seconds", type_=sa.Double)))
 PID = sa.select(sa.func.pg_backend_pid())
 Ask = Callable[..., Awaitable[Any]]
@@ -71,7 +72,14 @@ async def test_the_same_rows_come_back(engine: AsyncEngine) -> None:
     async with engine.begin() as connection:
         for number, said in ((1, "yes"), (2, "no"), (3, None)):
             assert await rows_of(connection, ADD, {"id": number, "said": said}) == []
-        for statement, parameters in ((ALL, {}), (ONE_OF, {"said": "no"}), (SOME, {"most": 1}), (SOME, {"most": 2})):
+        for statement, parameters in (
+            (ALL, {}),
+            (ONE_OF, {"said": "no"}),
+            (SOME, {"most": 1}),
+            (SOME, {"most": 2}),
+            (IN, {"pairs": [(1, "yes")]}),
+            (IN, {"pairs": [(1, "yes"), (2, "no")]}),
+        ):
             directly = [tuple(row) for row in await rows_of(connection, statement, parameters)]
             assert directly == [tuple(row) for row in await by_sqlalchemy(connection, statement, parameters)]
             assert directly

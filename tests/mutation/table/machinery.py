@@ -151,6 +151,13 @@ MUTATIONS = (
         ("tests/shared/test_directly.py::test_another_schema_may_stand_in_the_place_of_ours",),
     ),
     Mutation(
+        "a text for each length of a list is SQLAlchemy's to make",
+        "shared/postgres/directly.py",
+        "not is_usual or made.expands:",
+        "not is_usual:",
+        ("tests/shared/test_directly.py::test_the_same_rows_come_back",),
+    ),
+    Mutation(
         "what goes wrong with a statement is SQLAlchemy's to call and to clean up",
         "shared/postgres/directly.py",
         "await greenlet_spawn(_raise, error, sync, made.text, values)",
