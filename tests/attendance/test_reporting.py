@@ -607,6 +607,7 @@ async def test_of_a_meeting_that_was_dropped_while_its_list_was_open_nobody_has_
     assert await books.trainers() == []
 
 
+@pytest.mark.long  # Every figure by everything.
 async def test_a_report_by_stage_that_is_narrowed_to_one_has_no_part_of_another(books: Books) -> None:
     desk = a_day()
     for town, stage in (("town-of-anna", 1), ("town-of-anna", 2), ("town-of-ewa", 2)):

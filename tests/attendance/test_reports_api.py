@@ -69,6 +69,7 @@ async def desk(url: str) -> AsyncIterator[Desk]:
     await runtime.engine.dispose()
 
 
+@pytest.mark.long  # Every figure by everything.
 async def test_every_figure_of_every_report_is_as_many_as_its_list_has(desk: Desk) -> None:
     for by, narrowed in (("town", "city_id"), ("session", "session_id"), ("topic", "topic"), ("person", "person_id")):
         report = await desk.get(f"by/{by}")
@@ -179,6 +180,7 @@ async def test_the_page_shows_the_same_and_every_figure_leads_to_whom_it_counts(
     assert "<script" not in page.text.replace("<script src", "")
 
 
+@pytest.mark.long  # Every figure by everything.
 async def test_of_whom_several_things_are_not_known_a_figure_leads_to_those_it_counts(desk: Desk) -> None:
     """A walk-in of a training that is known; of another one, which nobody has announced, somebody of a town and somebody of none."""
     elsewhere = {"session_id": "elsewhere", "meeting_id": "day-1", "scanned_at": BEFORE, "decided_at": BEFORE}

@@ -19,6 +19,8 @@ from shared.postgres.directly import Transaction, rows_of
 from tests.databases import Databases
 from tests.sent import sent
 
+pytestmark = pytest.mark.long  # What goes wrong between two processes, each of it both ways.
+
 METADATA = sa.MetaData()
 WORD = sa.Table(
     "word",

@@ -270,6 +270,7 @@ def test_a_block_of_snappy_that_lies_about_its_size_is_not_believed() -> None:
         inflater(SNAPPY, memoryview(b"\xff\xff\xff\xff\x0f" + bytes(100))).read(1)
 
 
+@pytest.mark.long  # It is large.
 def test_a_batch_of_small_records_is_read_in_c_however_large_it_is() -> None:
     records: list[Written] = [(b"k", bytes(PLAIN_BYTES - 100), [])] * 30
     plain = batch(written(records)).plain()
