@@ -137,8 +137,10 @@ def _hear(service: Service, working: Working, heard: Heard[Event], *, quiet: boo
             expires_at = heard.appended_at + QUIET_FOR
             working.hold(heard, waits_for="recovery", expires_at=expires_at)
         else:
+            set_aside_before = len(working.aside)
             service.decide[kind](working, heard)
-            if not working.is_known(heard) and not any(one.heard is heard for one in working.aside):
+            since = working.aside[set_aside_before:]  # All of a batch may be set aside.
+            if not working.is_known(heard) and not any(one.heard is heard for one in since):
                 raise RuntimeError(
                     f"{heard.type} was neither answered nor held nor set aside: nobody would know it again"
                 )

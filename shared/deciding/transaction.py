@@ -136,8 +136,10 @@ class Decider:
             asked = {(one.source, one.event_id) for one in commands}
             outcomes = ((one, outcome_of(working, one)) for one in commands if type(one.body) in self.service.decide)
             thought.outcomes = {(one.source, one.event_id): outcome for one, outcome in outcomes if outcome is not None}
-            thought.aside = [one for one in working.aside if (one.heard.source, one.heard.event_id) in asked]
-            held = [one for one in working.aside if one not in thought.aside]
+            held = []
+            for one in working.aside:
+                was_asked = (one.heard.source, one.heard.event_id) in asked
+                (thought.aside if was_asked else held).append(one)
             thought.parked = await self._park(connection, held, (), working.now)
         return thought
 
