@@ -342,13 +342,17 @@ def _taken_up(working: Working, waiting: Iterable[Held], *, until: dt.datetime |
     another request of its own may be about other people, and no news of these would tell that its turn has come. `until`: without
     those whose last moment was before."""
     found = {working[Held].key(held): held for held in waiting}
-    for held in list(found.values()):
+    looking = list(found.values())
+    for held in looking:  # With what waits behind these, and behind that.
         if held.type in OF_TOWNS:
             scopes = {held.scope}
-            if held.type == SUBSTITUTION:  # What who comes has said to it waits for it.
-                scopes.add(f"{held.about[0]}/{held.about[-1]}")
+            if held.type == SUBSTITUTION:  # What who comes has said to it waits for it, under whichever id.
+                comes = ids_of(working, held.about[-1].removeprefix("person/"))
+                scopes |= {f"{held.about[0]}/person/{person_id}" for person_id in comes}
             in_line = (one for one in working[Held].where("about", held.about[0]) if one.scope in scopes)
-            found |= {working[Held].key(one): one for one in in_line}
+            behind = {working[Held].key(one): one for one in in_line}
+            looking += [one for key, one in behind.items() if key not in found]
+            found |= behind
     found = {key: held for key, held in found.items() if until is None or until <= held.expires_at}
     for key in found:
         working[Held].remove(*key)

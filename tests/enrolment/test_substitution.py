@@ -14,6 +14,7 @@ from shared.contracts.enrolment import (
     EnrolmentRefused,
     EnrolmentWithdrawn,
     ParticipantEnrolled,
+    PlaceOffered,
     RefusalReason,
     Standing,
     WithdrawalReason,
@@ -395,10 +396,24 @@ def test_what_who_comes_says_to_the_offer_waits_behind_the_substitution_that_giv
     assert asked.place("late").reply == Reply.CONFIRMED
 
 
-def test_it_is_decided_with_it_also_where_what_it_waited_for_is_news_of_who_leaves(asked: Office) -> None:
-    asked.answer("late", "accept", at=NOON + 4 * SECOND)
+@pytest.mark.parametrize("who", ["late", "late-too"])
+def test_it_is_decided_with_it_also_where_what_it_waited_for_is_news_of_who_leaves(asked: Office, who: str) -> None:
+    asked.merged("late", "late-too") if who != "late" else None
+    asked.answer(who, "accept", at=NOON + 4 * SECOND)
     assert asked.erased("bartek") == [WITHDRAWN, REFUSED, REFUSED]
-    assert refusal(asked, "late") == RefusalReason.NO_OFFER
+    assert refusal(asked, who) == RefusalReason.NO_OFFER
+
+
+def test_it_is_decided_with_it_also_where_that_waited_behind_another_one(office: Office) -> None:
+    told = {"session_id": "s", "request_id": None, "request_source": None, "request_digest": None, "city_id": None}
+    until = {"offered_at": NOON, "offered_until": NOON + DAY}
+    office.session()
+    office.mind.hear(heard(body_of(PlaceOffered, **told, **until, person_id="late"), source="urn:archive"))
+    for number, (leaves, comes) in enumerate([("late", "dawid"), ("dawid", "anna")]):
+        assert office.substitute(leaves, comes, at=NOON + (1 + 2 * number) * SECOND) == []
+        assert office.answer(comes, "accept", at=NOON + (2 + 2 * number) * SECOND) == []
+    assert office.member("late") == [OFFERED, WITHDRAWN, ENROLLED, ENROLLED, WITHDRAWN, ENROLLED]
+    assert office.place("anna").reply == Reply.CONFIRMED
 
 
 def test_what_was_said_before_the_substitution_is_no_answer_to_what_it_gives(asked: Office) -> None:

@@ -286,10 +286,28 @@ MUTATIONS = (
     Mutation(
         "what who comes has said is taken up with the substitution",
         "services/enrolment/handlers.py",
-        '                scopes.add(f"{held.about[0]}/{held.about[-1]}")\n',
-        "                pass\n",
+        '                scopes |= {f"{held.about[0]}/person/{person_id}" for person_id in comes}\n',
+        "",
         (
             "tests/enrolment/test_substitution.py::test_it_is_decided_with_it_also_where_what_it_waited_for_is_news_of_who_leaves",
+        ),
+    ),
+    Mutation(
+        "also what they have said under another id",
+        "services/enrolment/handlers.py",
+        'comes = ids_of(working, held.about[-1].removeprefix("person/"))\n',
+        'comes = [held.about[-1].removeprefix("person/")]\n',
+        (
+            "tests/enrolment/test_substitution.py::test_it_is_decided_with_it_also_where_what_it_waited_for_is_news_of_who_leaves",
+        ),
+    ),
+    Mutation(
+        "and what waits behind that",
+        "services/enrolment/handlers.py",
+        "            looking += [one for key, one in behind.items() if key not in found]\n",
+        "",
+        (
+            "tests/enrolment/test_substitution.py::test_it_is_decided_with_it_also_where_that_waited_behind_another_one",
         ),
     ),
     Mutation(
