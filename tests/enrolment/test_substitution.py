@@ -22,6 +22,7 @@ from shared.contracts.enrolment import (
 from shared.contracts.planner import SessionCancelled, SessionDrafted, SessionKind, SessionRescheduled
 from shared.contracts.portal import Reply
 from shared.contracts.selection import CityWithdrawn
+from shared.events.envelope import Reason
 from shared.state.working import Answer
 from shared.testing import NOON, body_of, heard
 from tests.enrolment.office import DAY, OTHER, START, TOWN, Office, membership, session
@@ -81,6 +82,16 @@ def test_a_priority_goes_with_the_place_and_is_not_theirs_who_left(full: Office)
     full.substitute("celina", "dawid", at=NOON + DAY)
     full.ask("celina", at=NOON + 2 * DAY)
     assert (full.place("dawid").priority, full.place("celina").priority) == (50, 0)
+
+
+def test_a_priority_from_before_a_substitution_is_not_theirs_who_left_also_if_it_is_heard_once_they_have_asked_anew(
+    full: Office,
+) -> None:
+    full.substitute("celina", "dawid", at=NOON + DAY)
+    assert full.ask("celina", at=NOON + 2 * DAY) == [WAITLISTED]
+    assert full.prefers("celina", 50, at=NOON + 3 * SECOND) == []
+    assert full.mind.aside[-1].reason is Reason.CHANGED_SINCE
+    assert full.prefers("celina", 50, at=NOON + 2 * DAY + SECOND) == [WAITLISTED], "the office gives another one"
 
 
 def test_the_newcomer_has_replied_nothing(full: Office) -> None:

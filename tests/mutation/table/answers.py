@@ -239,6 +239,15 @@ MUTATIONS = (
         ),
     ),
     Mutation(
+        "whose place in line is another one's has no priority from before that",
+        "services/enrolment/state.py",
+        "        if self.reason is WithdrawalReason.SUBSTITUTED:  #",
+        "        if False:  #",
+        (
+            "tests/enrolment/test_substitution.py::test_a_priority_from_before_a_substitution_is_not_theirs_who_left_also_if_it_is_heard_once_they_have_asked_anew",
+        ),
+    ),
+    Mutation(
         "who had said before an offer was made that they do not come has let none go",
         "services/enrolment/state.py",
         "ended is not None and made <= ended\n",
