@@ -241,8 +241,8 @@ MUTATIONS = (
     Mutation(
         "whose place in line is another one's has no priority from before that",
         "services/enrolment/state.py",
-        "        if self.reason is WithdrawalReason.SUBSTITUTED:  #",
-        "        if False:  #",
+        "        if self.reason is WithdrawalReason.SUBSTITUTED:\n",
+        "        if False:\n",
         (
             "tests/enrolment/test_substitution.py::test_a_priority_from_before_a_substitution_is_not_theirs_who_left_also_if_it_is_heard_once_they_have_asked_anew",
         ),
@@ -315,9 +315,7 @@ MUTATIONS = (
         "services/enrolment/handlers.py",
         "            looking += [one for key, one in behind.items() if key not in found]\n",
         "",
-        (
-            "tests/enrolment/test_substitution.py::test_it_is_decided_with_it_also_where_that_waited_behind_another_one",
-        ),
+        ("tests/enrolment/test_substitution.py::test_it_is_decided_with_it_also_where_that_waited_behind_another_one",),
     ),
     Mutation(
         "no town gives on the place of a guest of the office",
