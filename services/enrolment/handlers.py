@@ -511,9 +511,10 @@ def _answer(working: Working, heard: Heard[Asking], now: dt.datetime, *, before:
 
 
 def _is_to_come(working: Working, body: OfferAnswered | ReplyGiven, at: dt.datetime) -> bool:
-    """Whether the place that somebody answers to is one that their town had asked to give them before, which waits."""
+    """Whether the place that somebody answers to is one that their town had asked to give them before, which waits. Who is in the session
+    themselves says it of the place that they have: else all that they say of an offer of their own would wait behind it."""
     place, held, about = working[Place].get(body.session_id, body.person_id), working[Held], about_of(body)
-    if place is not None and place.state.takes_seat:
+    if place is not None and place.is_active:
         return False
     subject = next((one for one in about if held.knows(about=one)), about[0])
     return any(

@@ -437,6 +437,28 @@ def test_who_is_asked_themselves_answers_at_once_also_if_they_are_to_come_for_an
     assert asked.answer("bartek", "accept", at=NOON + 4 * SECOND) == [ENROLLED]
 
 
+@pytest.mark.parametrize("says", ["accept", "confirmed"])
+def test_who_waits_themselves_is_answered_at_once_so_that_what_they_say_to_their_own_offer_waits_for_nobody(
+    office: Office, says: str
+) -> None:
+    office.session(capacity=1, free_places="offered", offer_hours=48)
+    for number, person in enumerate(("anna", "bartek")):
+        office.ask(person, at=NOON + number * SECOND)
+    assert office.substitute("nobody", "bartek", at=NOON + 2 * SECOND) == []
+    at = {"at": NOON + 3 * SECOND}
+    office.answer("bartek", says, **at) if says == "accept" else office.reply("bartek", says, **at)
+    office.withdraw("anna", at=NOON + 4 * SECOND)
+    assert office.answer("bartek", "accept", at=NOON + 5 * SECOND) == [ENROLLED]
+
+
+def test_who_waits_themselves_leaves_the_list_at_once(office: Office) -> None:
+    office.session(capacity=1)
+    for number, person in enumerate(("anna", "bartek")):
+        office.ask(person, at=NOON + number * SECOND)
+    office.substitute("nobody", "bartek", at=NOON + 2 * SECOND)
+    assert office.reply("bartek", "declined", at=NOON + 3 * SECOND) == [WITHDRAWN]
+
+
 def test_it_waits_for_the_place_that_the_team_rule_may_still_give(office: Office) -> None:
     office.session(kind=SessionKind.SUPPLEMENTARY, capacity=5)
     assert office.substitute("late", "dawid") == []

@@ -293,6 +293,16 @@ MUTATIONS = (
         ),
     ),
     Mutation(
+        "who is in the session themselves is answered at once",
+        "services/enrolment/handlers.py",
+        "    if place is not None and place.is_active:\n        return False\n",
+        "    if place is not None and place.state.takes_seat:\n        return False\n",
+        (
+            "tests/enrolment/test_substitution.py::test_who_waits_themselves_is_answered_at_once_so_that_what_they_say_to_their_own_offer_waits_for_nobody",
+            "tests/enrolment/test_substitution.py::test_who_waits_themselves_leaves_the_list_at_once",
+        ),
+    ),
+    Mutation(
         "what who comes has said is taken up with the substitution",
         "services/enrolment/handlers.py",
         '                scopes |= {f"{held.about[0]}/person/{person_id}" for person_id in comes}\n',
