@@ -342,13 +342,17 @@ def _taken_up(working: Working, waiting: Iterable[Held], *, until: dt.datetime |
     another request of its own may be about other people, and no news of these would tell that its turn has come. `until`: without
     those whose last moment was before."""
     found = {working[Held].key(held): held for held in waiting}
-    for held in list(found.values()):
+    looking = list(found.values())
+    for held in looking:  # With what waits behind these, and behind that.
         if held.type in OF_TOWNS:
             scopes = {held.scope}
-            if held.type == SUBSTITUTION:  # What who comes has said to it waits for it.
-                scopes.add(f"{held.about[0]}/{held.about[-1]}")
+            if held.type == SUBSTITUTION:  # What who comes has said to it waits for it, under whichever id.
+                comes = ids_of(working, held.about[-1].removeprefix("person/"))
+                scopes |= {f"{held.about[0]}/person/{person_id}" for person_id in comes}
             in_line = (one for one in working[Held].where("about", held.about[0]) if one.scope in scopes)
-            found |= {working[Held].key(one): one for one in in_line}
+            behind = {working[Held].key(one): one for one in in_line}
+            looking += [one for key, one in behind.items() if key not in found]
+            found |= behind
     found = {key: held for key, held in found.items() if until is None or until <= held.expires_at}
     for key in found:
         working[Held].remove(*key)
@@ -507,9 +511,10 @@ def _answer(working: Working, heard: Heard[Asking], now: dt.datetime, *, before:
 
 
 def _is_to_come(working: Working, body: OfferAnswered | ReplyGiven, at: dt.datetime) -> bool:
-    """Whether the place that somebody answers to is one that their town had asked to give them before, which waits."""
+    """Whether the place that somebody answers to is one that their town had asked to give them before, which waits. Who is in the session
+    themselves says it of the place that they have: else all that they say of an offer of their own would wait behind it."""
     place, held, about = working[Place].get(body.session_id, body.person_id), working[Held], about_of(body)
-    if place is not None and place.state.takes_seat:
+    if place is not None and place.is_active:
         return False
     subject = next((one for one in about if held.knows(about=one)), about[0])
     return any(

@@ -44,7 +44,7 @@ def decide_about_place(
             if body.priority and place.let_go_at is not None and at < place.let_go_at:
                 # It ended with that, whichever is heard first.
                 return NotDone(
-                    Reason.CHANGED_SINCE, "the person has let an offer go since, and waits behind all others"
+                    Reason.CHANGED_SINCE, "the person has let an offer go since, or somebody else was sent instead"
                 )
             said = {"priority": body.priority, **answering(asked)}
             return settled_with(working, session, at=at, now=now, changing={body.person_id: said})

@@ -241,6 +241,9 @@ class Place(FactRow):
         """When they let an offer go, or were replaced: they wait behind all others since, have left the list by that, or have come in anew. Of
         an offer that ended by nothing they did: None."""
         made, ended = self.last_offered_at, self.last_offer_ended_at
+        # Also of who waited, or had a seat: their place in line is another one's.
+        if self.reason is WithdrawalReason.SUBSTITUTED:
+            return max(filter(None, (ended, self.withdrawal_asked_at)), default=None)
         if made is None or ended is None:
             return ended
         waits_behind = self.queued_at is not None and ended <= self.queued_at

@@ -95,7 +95,9 @@ class PlaceMail:
     asks_for_reply: bool = False
     """Whoever has the place is to say whether they come."""
     is_frozen: bool = False
-    """It begins so soon that nobody who waits gets the place, and a reply that one comes is not taken any more."""
+    """It begins so soon that a reply that one comes is not taken any more."""
+    goes_to_nobody: bool = False
+    """Nobody who waits gets the place if it is given back."""
     tasks: tuple[Given, ...] = ()
     """What they have not filled in yet."""
     note: str | None = None

@@ -26,8 +26,8 @@ def place_sheet(mail: PlaceMail, office: Office) -> Sheet:
     # The last mail holds all that is needed at the door, also for whom others told of the place before.
     sheet = replace(sheet, feed=Feed(), ticket=mail if sheet.page is not None and mail.is_ahead else None)
     # Instead of whom their town sent it may send somebody else again.
-    if mail.is_frozen and mail.letter != letters.CANCELLATION and not mail.substituted:
-        sheet = _frozen(sheet, words)
+    if mail.goes_to_nobody and mail.letter != letters.CANCELLATION and not mail.substituted:
+        sheet = _of_nobody(sheet, words)
     return _asking(sheet, words) if mail.asks_for_reply and sheet.page is not None else sheet
 
 
@@ -55,8 +55,8 @@ def entry_sheet(mail: PlaceMail, office: Office, notice_for: Callable[[tuple[str
     return replace(sheet, session_id=mail.session_id, invitation=invitation, page=page)
 
 
-def _frozen(sheet: Sheet, words: Words) -> Sheet:
-    """The same, and what becomes of the place of whoever cannot come, which each of these mails says last: nobody who waits gets it any more."""
+def _of_nobody(sheet: Sheet, words: Words) -> Sheet:
+    """The same, and what becomes of the place of whoever cannot come, which each of these mails says last: nobody who waits gets it."""
     assert isinstance(sheet.shown, NoticeShown)
     *steps, last = sheet.shown.steps
     kept = [*steps, last] if sheet.shown.notice.steps[-1] == CALENDAR_STEPS else steps

@@ -212,6 +212,17 @@ class Refusal(FactRow):
 
 
 @immutable
+class TownsRefusal(FactRow):
+    """That what a town asked about somebody was refused. Its coordinator is answered: to the person nothing was, and what they had asked for
+    themselves stays the newest."""
+
+    KEY: ClassVar = ("session_id", "person_id")
+
+    session_id: str
+    person_id: str
+
+
+@immutable
 class Risk(FactRow):
     """That on its decision day fewer people had confirmed than a session needs."""
 
@@ -376,14 +387,19 @@ def place_of(heard: Heard[PlaceChange]) -> Place:
     )
 
 
-def refusal_of(heard: Heard[EnrolmentRefused]) -> Refusal:
+def refusal_of(heard: Heard[EnrolmentRefused]) -> Refusal | TownsRefusal:
     body = heard.body
+    if body.asked_for in _OF_TOWNS:
+        return TownsRefusal(*meta(heard), body.session_id, body.person_id)
     # Who takes what is held for them asks for a place. An older fact does not say whether they did, or let it go.
     unsaid = body.answered is None and body.asked_for == AskedFor.OFFER and body.last_asked_for == AskedFor.PLACE
     accepts = body.answered == OfferAnswer.ACCEPT or unsaid
     asked_for = AskedFor.PLACE if accepts else body.asked_for
     its = (body.session_id, body.person_id, asked_for, body.reason, body.standing)
     return Refusal(*meta(heard), *its, body.decided_at)
+
+
+_OF_TOWNS = (AskedFor.SUBSTITUTION, AskedFor.NOMINATION)
 
 
 def risk_of(heard: Heard[SessionAtRisk]) -> Risk:

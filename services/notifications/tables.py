@@ -32,6 +32,7 @@ from services.notifications.state import (
     Settled,
     Topic,
     Town,
+    TownsRefusal,
 )
 from services.notifications.suppressing import Suppression
 from services.notifications.tasks import CODE, CODE_DIGITS, TaskDone
@@ -111,6 +112,7 @@ REFUSAL = table_of(
     METADATA,
     extra=[sa.Index("refusal_person", "person_id"), sa.Index("refusal_heard", "heard_at")],
 )
+TOWNS_REFUSAL = table_of(TownsRefusal, "towns_refusal", METADATA)
 RISK = table_of(Risk, "risk", METADATA, extra=[sa.Index("risk_heard", "heard_at")])
 MEMBER = table_of(Member, "member", METADATA, extra=[sa.Index("member_city", "city_id")])
 CALL = table_of(Call, "call", METADATA, extra=[sa.Index("call_heard", "heard_at"), sa.Index("call_until", "until")])
@@ -234,6 +236,7 @@ TABLES: dict[type[Row], sa.Table] = {
     Place: PLACE,
     PlaceSaid: PLACE_SAID,
     Refusal: REFUSAL,
+    TownsRefusal: TOWNS_REFUSAL,
     Risk: RISK,
     Member: MEMBER,
     Call: CALL,

@@ -14,6 +14,7 @@ from shared.contracts.enrolment import (
     EnrolmentRefused,
     EnrolmentWithdrawn,
     ParticipantEnrolled,
+    PlaceOffered,
     RefusalReason,
     Standing,
     WithdrawalReason,
@@ -21,6 +22,7 @@ from shared.contracts.enrolment import (
 from shared.contracts.planner import SessionCancelled, SessionDrafted, SessionKind, SessionRescheduled
 from shared.contracts.portal import Reply
 from shared.contracts.selection import CityWithdrawn
+from shared.events.envelope import Reason
 from shared.state.working import Answer
 from shared.testing import NOON, body_of, heard
 from tests.enrolment.office import DAY, OTHER, START, TOWN, Office, membership, session
@@ -80,6 +82,16 @@ def test_a_priority_goes_with_the_place_and_is_not_theirs_who_left(full: Office)
     full.substitute("celina", "dawid", at=NOON + DAY)
     full.ask("celina", at=NOON + 2 * DAY)
     assert (full.place("dawid").priority, full.place("celina").priority) == (50, 0)
+
+
+def test_a_priority_from_before_a_substitution_is_not_theirs_who_left_also_if_it_is_heard_once_they_have_asked_anew(
+    full: Office,
+) -> None:
+    full.substitute("celina", "dawid", at=NOON + DAY)
+    assert full.ask("celina", at=NOON + 2 * DAY) == [WAITLISTED]
+    assert full.prefers("celina", 50, at=NOON + 3 * SECOND) == []
+    assert full.mind.aside[-1].reason is Reason.CHANGED_SINCE
+    assert full.prefers("celina", 50, at=NOON + 2 * DAY + SECOND) == [WAITLISTED], "the office gives another one"
 
 
 def test_the_newcomer_has_replied_nothing(full: Office) -> None:
@@ -395,10 +407,24 @@ def test_what_who_comes_says_to_the_offer_waits_behind_the_substitution_that_giv
     assert asked.place("late").reply == Reply.CONFIRMED
 
 
-def test_it_is_decided_with_it_also_where_what_it_waited_for_is_news_of_who_leaves(asked: Office) -> None:
-    asked.answer("late", "accept", at=NOON + 4 * SECOND)
+@pytest.mark.parametrize("who", ["late", "late-too"])
+def test_it_is_decided_with_it_also_where_what_it_waited_for_is_news_of_who_leaves(asked: Office, who: str) -> None:
+    asked.merged("late", "late-too") if who != "late" else None
+    asked.answer(who, "accept", at=NOON + 4 * SECOND)
     assert asked.erased("bartek") == [WITHDRAWN, REFUSED, REFUSED]
-    assert refusal(asked, "late") == RefusalReason.NO_OFFER
+    assert refusal(asked, who) == RefusalReason.NO_OFFER
+
+
+def test_it_is_decided_with_it_also_where_that_waited_behind_another_one(office: Office) -> None:
+    told = {"session_id": "s", "request_id": None, "request_source": None, "request_digest": None, "city_id": None}
+    until = {"offered_at": NOON, "offered_until": NOON + DAY}
+    office.session()
+    office.mind.hear(heard(body_of(PlaceOffered, **told, **until, person_id="late"), source="urn:archive"))
+    for number, (leaves, comes) in enumerate([("late", "dawid"), ("dawid", "anna")]):
+        assert office.substitute(leaves, comes, at=NOON + (1 + 2 * number) * SECOND) == []
+        assert office.answer(comes, "accept", at=NOON + (2 + 2 * number) * SECOND) == []
+    assert office.member("late") == [OFFERED, WITHDRAWN, ENROLLED, ENROLLED, WITHDRAWN, ENROLLED]
+    assert office.place("anna").reply == Reply.CONFIRMED
 
 
 def test_what_was_said_before_the_substitution_is_no_answer_to_what_it_gives(asked: Office) -> None:
@@ -409,6 +435,28 @@ def test_who_is_asked_themselves_answers_at_once_also_if_they_are_to_come_for_an
     asked.erased("late")
     assert asked.substitute("somebody", "bartek", at=NOON + 3 * SECOND) == []
     assert asked.answer("bartek", "accept", at=NOON + 4 * SECOND) == [ENROLLED]
+
+
+@pytest.mark.parametrize("says", ["accept", "confirmed"])
+def test_who_waits_themselves_is_answered_at_once_so_that_what_they_say_to_their_own_offer_waits_for_nobody(
+    office: Office, says: str
+) -> None:
+    office.session(capacity=1, free_places="offered", offer_hours=48)
+    for number, person in enumerate(("anna", "bartek")):
+        office.ask(person, at=NOON + number * SECOND)
+    assert office.substitute("nobody", "bartek", at=NOON + 2 * SECOND) == []
+    at = {"at": NOON + 3 * SECOND}
+    office.answer("bartek", says, **at) if says == "accept" else office.reply("bartek", says, **at)
+    office.withdraw("anna", at=NOON + 4 * SECOND)
+    assert office.answer("bartek", "accept", at=NOON + 5 * SECOND) == [ENROLLED]
+
+
+def test_who_waits_themselves_leaves_the_list_at_once(office: Office) -> None:
+    office.session(capacity=1)
+    for number, person in enumerate(("anna", "bartek")):
+        office.ask(person, at=NOON + number * SECOND)
+    office.substitute("nobody", "bartek", at=NOON + 2 * SECOND)
+    assert office.reply("bartek", "declined", at=NOON + 3 * SECOND) == [WITHDRAWN]
 
 
 def test_it_waits_for_the_place_that_the_team_rule_may_still_give(office: Office) -> None:

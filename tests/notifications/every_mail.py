@@ -185,7 +185,7 @@ def _place(letter: str, language: Language, **changes: Any) -> PlaceMail:
 def _of_places(language: Language) -> Iterator[tuple[str, PlaceMail]]:
     yield "confirmation", _place(CONFIRMATION, language)
     yield "confirmation of days", _place(CONFIRMATION, language, meetings=(FIRST, SECOND), asks_for_reply=True)
-    yield "confirmation in the freeze", _place(CONFIRMATION, language, is_frozen=True)
+    yield "confirmation in the freeze", _place(CONFIRMATION, language, is_frozen=True, goes_to_nobody=True)
     yield "confirmation instead", _place(CONFIRMATION, language, substituted=True)
     yield "change of time", _place(CHANGE, language)
     yield "change of place", _place(CHANGE, language, before=told(venue="Szkoła Podstawowa nr 3"))

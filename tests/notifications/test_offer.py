@@ -17,6 +17,7 @@ from services.notifications.kinds.waiting import WAITING, WAITING_CHANGE, WAITIN
 from services.notifications.ledger import NOTHING, Belief, Content, NoticeState, Told, told_after
 from services.notifications.letters import CANCELLATION, CHANGE, CONFIRMATION
 from services.notifications.state import CANCELLED, Place, PlaceSaid, Session
+from services.notifications.templates.wording import OURS
 from services.notifications.untold import ANOTHER_MAIL, ENROLMENT, Difference, Matter
 from shared.contracts.enrolment import Standing, WithdrawalReason
 from shared.contracts.model import Language
@@ -359,6 +360,19 @@ def test_whatever_happens_the_last_mail_says_what_is_true() -> None:
     if SHARE is not Share.TASTE:  # A taste meets what is usual.
         assert set().union(*TRUE.values()) == set(endings), endings
     assert NOTHING not in endings
+
+
+@pytest.mark.parametrize(
+    ("kind", "situation"),
+    [("offer", "expired"), ("offer", "declined"), ("waiting", "unheard"), ("refusal", "offer_expired")],
+)
+def test_of_a_place_that_is_not_theirs_any_more_nobody_reads_that_somebody_has_it_for_perhaps_nobody_waits(
+    kind: str, situation: str
+) -> None:
+    promises = {Language.EN: ("goes to", "went", "gone"), Language.PL: ("dostanie", "przeszło")}
+    for language, words in promises.items():
+        notice = OURS.kinds[kind][language][situation]
+        assert not [one for one in words if one in f"{notice.subject} {notice.heading} {notice.lead}"]
 
 
 @pytest.mark.campaign

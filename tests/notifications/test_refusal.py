@@ -169,21 +169,33 @@ async def test_a_refusal_is_heard_beside_the_place_and_leaves_it_as_it_is(engine
     assert (its_refusal.version, its_refusal.reason) == (2, RefusalReason.NOT_IN_TEAM)
 
 
-@pytest.mark.parametrize(
-    ("asked_for", "newest_word", "told"),
-    [
-        (AskedFor.OFFER, AskedFor.PLACE, True),
-        (AskedFor.OFFER, AskedFor.WITHDRAWAL, False),
-        (AskedFor.SUBSTITUTION, AskedFor.PLACE, False),
-        (AskedFor.NOMINATION, None, False),
-    ],
-)
-def test_who_took_an_offer_too_late_is_told_so_and_nobody_is_for_what_their_coordinator_asked(
-    asked_for: AskedFor, newest_word: AskedFor | None, told: bool
-) -> None:
-    said = body_of(EnrolmentRefused, asked_for=asked_for, last_asked_for=newest_word, reason="offer_expired")
+@pytest.mark.parametrize(("newest_word", "told"), [(AskedFor.PLACE, True), (AskedFor.WITHDRAWAL, False)])
+def test_who_took_an_offer_too_late_is_told_so(newest_word: AskedFor, told: bool) -> None:
+    said = body_of(EnrolmentRefused, asked_for=AskedFor.OFFER, last_asked_for=newest_word, reason="offer_expired")
     row = refusal_of(heard(said))
+    assert isinstance(row, Refusal)
     assert (differs(refused(replace(row, session_id="session-1"))) is not None) is told
+
+
+@pytest.mark.parametrize("asked_for", [AskedFor.SUBSTITUTION, AskedFor.NOMINATION])
+@pytest.mark.parametrize("is_first", [True, False])
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_nobody_is_told_what_their_coordinator_asked_in_vain_and_it_replaces_nothing_that_they_asked(
+    engine: AsyncEngine, asked_for: AskedFor, is_first: bool, at_once: bool
+) -> None:
+    """Not while the mail about that is still to leave either."""
+    ids: dict[str, Any] = {"session_id": "session-1", "person_id": "person-1", "decided_at": BEFORE}
+    their = body_of(EnrolmentRefused, **ids, asked_for=AskedFor.PLACE)
+    towns = body_of(EnrolmentRefused, **ids, asked_for=asked_for, reason="not_of_town")
+    bodies = [towns, their] if is_first else [their, towns]
+    said = [heard(one, source="rollcall/enrolment", version=number) for number, one in enumerate(bodies, 1)]
+    for inputs in [said] if at_once else [[one] for one in said]:
+        async with engine.begin() as connection:
+            await Decider(engine, SERVICE).think(connection, inputs)
+    async with engine.connect() as connection:
+        (row,) = rows_as(Refusal, await connection.execute(sa.select(REFUSAL)))
+    assert (row.asked_for, row.reason) == (AskedFor.PLACE, RefusalReason.NOT_IN_TEAM)
+    assert differs(refused(row)) is not None
 
 
 @pytest.mark.parametrize("newest_word", [AskedFor.PLACE, AskedFor.WITHDRAWAL, None])
@@ -193,4 +205,5 @@ def test_who_accepts_too_late_is_told_so_whoever_had_asked_for_the_place_and_who
 ) -> None:
     fields = {"last_asked_for": newest_word, "reason": "offer_expired", "answered": answered}
     row = refusal_of(heard(body_of(EnrolmentRefused, asked_for=AskedFor.OFFER, **fields)))
+    assert isinstance(row, Refusal)
     assert (differs(refused(replace(row, session_id="session-1"))) is not None) is told

@@ -56,6 +56,7 @@ class Place(InCalendar):
         now = notice.stated_at or notice.planned_at
         asks_for_reply = found.is_ahead and self.facts.asks_for_reply(now)
         is_frozen = found.is_ahead and self.facts.is_frozen(now)
+        goes_to_nobody = found.is_ahead and self.facts.goes_to_nobody(now)
         mail, session = InCalendar.mail(self, notice, found), self.facts.session
         its = session.pre_test if session is not None else None
         asks = its is not None and isinstance(found.says.says, SessionTold) and found.says.says.pre_test == its.name
@@ -65,6 +66,7 @@ class Place(InCalendar):
             mail,
             asks_for_reply=asks_for_reply,
             is_frozen=is_frozen,
+            goes_to_nobody=goes_to_nobody,
             takes_answers=True,
             tasks=tasks,
             note=note if found.is_ahead else None,

@@ -26,7 +26,7 @@ from shared.values import immutable
 NAME = "reminder"
 REMINDER = "reminder"
 FROZEN = "frozen"
-"""Why it says that a place which is given back goes to nobody any more."""
+"""Why it says that a place which is given back goes to nobody."""
 MIDNIGHT = dt.timedelta(hours=12)
 """After noon."""
 
@@ -49,7 +49,7 @@ class Reminder(Reminding):
         if session is None or now is None:
             return mail
         tasks = filling.given(OutsideTask.PRE_TEST, session.pre_test, self.pre_test_done, now)
-        because = FROZEN if self.facts.is_frozen(now) else None
+        because = FROZEN if self.facts.goes_to_nobody(now) else None
         return replace(mail, because=because, tasks=tasks, note=session.note.text if session.note is not None else None)
 
 

@@ -124,6 +124,10 @@ class Facts:
     def is_frozen(self, now: dt.datetime) -> bool:
         return self.moves_until is not None and now >= self.moves_until
 
+    def goes_to_nobody(self, now: dt.datetime) -> bool:
+        """Whether nobody who waits gets the place if it is given back now: no more are given, or the office gave this one beside the others."""
+        return self.is_frozen(now) or (self.place is not None and self.place.extra)
+
     def may_be_asked_for(self, now: dt.datetime) -> bool:
         """Whether somebody who has nothing in it may ask for a place themselves, and have one or wait."""
         session = self.session

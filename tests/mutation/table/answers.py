@@ -239,6 +239,15 @@ MUTATIONS = (
         ),
     ),
     Mutation(
+        "whose place in line is another one's has no priority from before that",
+        "services/enrolment/state.py",
+        "        if self.reason is WithdrawalReason.SUBSTITUTED:\n",
+        "        if False:\n",
+        (
+            "tests/enrolment/test_substitution.py::test_a_priority_from_before_a_substitution_is_not_theirs_who_left_also_if_it_is_heard_once_they_have_asked_anew",
+        ),
+    ),
+    Mutation(
         "who had said before an offer was made that they do not come has let none go",
         "services/enrolment/state.py",
         "ended is not None and made <= ended\n",
@@ -284,13 +293,39 @@ MUTATIONS = (
         ),
     ),
     Mutation(
+        "who is in the session themselves is answered at once",
+        "services/enrolment/handlers.py",
+        "    if place is not None and place.is_active:\n        return False\n",
+        "    if place is not None and place.state.takes_seat:\n        return False\n",
+        (
+            "tests/enrolment/test_substitution.py::test_who_waits_themselves_is_answered_at_once_so_that_what_they_say_to_their_own_offer_waits_for_nobody",
+            "tests/enrolment/test_substitution.py::test_who_waits_themselves_leaves_the_list_at_once",
+        ),
+    ),
+    Mutation(
         "what who comes has said is taken up with the substitution",
         "services/enrolment/handlers.py",
-        '                scopes.add(f"{held.about[0]}/{held.about[-1]}")\n',
-        "                pass\n",
+        '                scopes |= {f"{held.about[0]}/person/{person_id}" for person_id in comes}\n',
+        "",
         (
             "tests/enrolment/test_substitution.py::test_it_is_decided_with_it_also_where_what_it_waited_for_is_news_of_who_leaves",
         ),
+    ),
+    Mutation(
+        "also what they have said under another id",
+        "services/enrolment/handlers.py",
+        'comes = ids_of(working, held.about[-1].removeprefix("person/"))\n',
+        'comes = [held.about[-1].removeprefix("person/")]\n',
+        (
+            "tests/enrolment/test_substitution.py::test_it_is_decided_with_it_also_where_what_it_waited_for_is_news_of_who_leaves",
+        ),
+    ),
+    Mutation(
+        "and what waits behind that",
+        "services/enrolment/handlers.py",
+        "            looking += [one for key, one in behind.items() if key not in found]\n",
+        "",
+        ("tests/enrolment/test_substitution.py::test_it_is_decided_with_it_also_where_that_waited_behind_another_one",),
     ),
     Mutation(
         "no town gives on the place of a guest of the office",

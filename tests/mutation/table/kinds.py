@@ -305,7 +305,7 @@ MUTATIONS = (
     Mutation(
         "in the freeze a mail promises nobody's place to who waits",
         "services/notifications/place_sheet.py",
-        "    if mail.is_frozen and mail.letter",
+        "    if mail.goes_to_nobody and mail.letter",
         "    if False and mail.letter",
         ("tests/notifications/test_reply.py::test_in_the_freeze_no_mail_says_that_somebody_else_may_get_the_place",),
     ),

@@ -328,4 +328,13 @@ MUTATIONS = (
         "    withdrawn_at = body.withdrawn_at\n",
         ("tests/notifications/test_whoever.py::test_who_asked_since_to_be_out_is_told_of_no_refusal_of_before",),
     ),
+    Mutation(
+        "what a town asked in vain about somebody replaces nothing that they asked in vain themselves",
+        "services/notifications/state.py",
+        "    if body.asked_for in _OF_TOWNS:\n",
+        "    if body.asked_for in _OF_TOWNS[:0]:\n",
+        (
+            "tests/notifications/test_refusal.py::test_nobody_is_told_what_their_coordinator_asked_in_vain_and_it_replaces_nothing_that_they_asked",
+        ),
+    ),
 )

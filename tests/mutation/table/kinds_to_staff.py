@@ -303,10 +303,19 @@ MUTATIONS = (
     Mutation(
         "a reminder in the freeze promises no place to who waits",
         "services/notifications/kinds/reminder.py",
-        "because = FROZEN if self.facts.is_frozen(now) else None",
+        "because = FROZEN if self.facts.goes_to_nobody(now) else None",
         "because = None",
         (
             "tests/notifications/test_one_after_another.py::test_who_read_that_nobody_gets_a_place_any_more_does_not_read_the_opposite_the_day_before",
+        ),
+    ),
+    Mutation(
+        "for a place beside the others nobody waits",
+        "services/notifications/kinds/sessions.py",
+        "        return self.is_frozen(now) or (self.place is not None and self.place.extra)\n",
+        "        return self.is_frozen(now)\n",
+        (
+            "tests/notifications/test_one_after_another.py::test_whom_the_office_gave_a_place_beside_the_others_does_not_read_that_somebody_waits_for_it",
         ),
     ),
     Mutation(

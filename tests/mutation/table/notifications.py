@@ -612,9 +612,7 @@ MUTATIONS = (
         "services/notifications/state.py",
         "    asked_for = AskedFor.PLACE if accepts else body.asked_for",
         "    asked_for = body.asked_for",
-        (
-            "tests/notifications/test_refusal.py::test_who_took_an_offer_too_late_is_told_so_and_nobody_is_for_what_their_coordinator_asked",
-        ),
+        ("tests/notifications/test_refusal.py::test_who_took_an_offer_too_late_is_told_so",),
     ),
     Mutation(
         "what others certified is not ours to tell",

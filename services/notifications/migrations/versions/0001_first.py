@@ -330,6 +330,17 @@ CREATE TABLE projection.refusal (
     CONSTRAINT refusal_key PRIMARY KEY (session_id, person_id)
 );
 
+CREATE TABLE projection.towns_refusal (
+    source TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    numbered BOOLEAN NOT NULL,
+    event_id TEXT NOT NULL,
+    heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    session_id TEXT NOT NULL,
+    person_id TEXT NOT NULL,
+    CONSTRAINT towns_refusal_key PRIMARY KEY (session_id, person_id)
+);
+
 CREATE INDEX refusal_heard ON projection.refusal (heard_at);
 
 CREATE INDEX refusal_person ON projection.refusal (person_id);
