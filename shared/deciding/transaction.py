@@ -136,7 +136,7 @@ class Decider:
             asked = {(one.source, one.event_id) for one in commands}
             outcomes = ((one, outcome_of(working, one)) for one in commands if type(one.body) in self.service.decide)
             thought.outcomes = {(one.source, one.event_id): outcome for one, outcome in outcomes if outcome is not None}
-            held = []
+            held: list[SetAside] = []
             for one in working.aside:
                 was_asked = (one.heard.source, one.heard.event_id) in asked
                 (thought.aside if was_asked else held).append(one)
