@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -23,7 +23,7 @@ from shared.postgres.tables import SHARED_TABLES
 from shared.service import Service
 from shared.state.ownership import Verdict
 from shared.state.rows import EVERY_ROW, Loaded, Row, Rows
-from shared.state.working import Due, Held, Said, SetAside, Working
+from shared.state.working import WORKED_OUT, Due, Held, Said, SetAside, Working
 
 R = TypeVar("R", bound=Row)
 T = TypeVar("T")
@@ -82,6 +82,31 @@ def knowing_all(service: Service, working: Working) -> Working:
     for kind in (*service.tables, *SHARED_TABLES):
         working[kind].loaded((), EVERY_ROW)
     return working
+
+
+@dataclasses.dataclass(slots=True)
+class _Narrow(Working):
+    """A working set of which only rows of some kinds may be looked at."""
+
+    kinds: tuple[type[Row], ...] = ()
+
+    def __getitem__(self, kind: type[Any]) -> Rows[Any]:
+        assert kind in self.kinds, f"reads {kind.__name__} as well"
+        return Working.__getitem__(self, kind)
+
+
+def worked_out_in(*packages: str) -> list[Callable[..., Any]]:
+    """What is worked out once there for all who ask (`worked_out_of`)."""
+    return [function for function in WORKED_OUT if function.__module__.startswith(packages)]
+
+
+def reads_what_it_names(function: Callable[..., Any], mind: Mind, ids: Mapping[str, str]) -> None:
+    """That such a function looks at no rows but those of the kinds that it names: of others nobody tells it."""
+    whole = mind.working()
+    about = [ids[name] for name in function.__code__.co_varnames[1 : function.__code__.co_argcount]]
+    shared = {one.name: getattr(whole, one.name) for one in dataclasses.fields(whole)}
+    narrow = _Narrow(**shared | {"worked_out": {}}, kinds=WORKED_OUT[function])
+    assert function(narrow, *about) == function(whole, *about)
 
 
 def at_once(thinking: Coroutine[Any, Any, T]) -> T:

@@ -39,8 +39,9 @@ def share_of(working: Working, session: Session) -> int | None:
     return share_in_force(session.terms, correction_of(working, session))
 
 
-def stated_at(session: Session, correction: Correction | None) -> dt.datetime:
+def stated_at(working: Working, session: Session) -> dt.datetime:
     """When the newest word about the session's room came: the planner's, or the office's; not when that was decided."""
+    correction = correction_of(working, session)
     return max(session.heard_at, correction.asked_at or correction.heard_at) if correction else session.heard_at
 
 

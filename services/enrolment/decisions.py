@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from services.enrolment.corrections import capacity_of, correction_of, share_of, stated_at
+from services.enrolment.corrections import capacity_of, share_of, stated_at
 from services.enrolment.eligibility import (
     Wait,
     announced_at,
@@ -262,8 +262,7 @@ def decide_settled(
         return []
     seats = max(capacity_of(working, session), len(seated_in(working, session.session_id)))
     if before is not None and before.seats is not None:
-        said_at = stated_at(session, correction_of(working, session))
-        if not session.state.takes_place or said_at >= settles_at(working, session):
+        if not session.state.takes_place or stated_at(working, session) >= settles_at(working, session):
             seats = before.seats  # Nobody's place was looked at with the new number.
         elif now >= session.starts_at:
             seats = max(seats, before.seats)

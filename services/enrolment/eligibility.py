@@ -6,11 +6,9 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Iterator
 
-from services.enrolment.corrections import correction_of, stated_at
-from services.enrolment.once import of_these_rows
+from services.enrolment.corrections import capacity_of, stated_at
 from services.enrolment.overlaps import clashes
 from services.enrolment.people import is_erased, memberships_of
-from services.enrolment.rules import capacity_in_force
 from services.enrolment.state import (
     Correction,
     Membership,
@@ -33,7 +31,7 @@ from shared.contracts.enrolment import (
 from shared.contracts.planner import SessionKind, SessionStanding, Terms
 from shared.contracts.selection import TownOutcome
 from shared.events.decoding import FUTURE_TOLERANCE
-from shared.state.working import Working
+from shared.state.working import Working, worked_out_of
 from shared.values import immutable
 
 
@@ -84,15 +82,22 @@ def may_stay(working: Working, city_id: str, session: Session) -> bool | None:
 def current_memberships(working: Working, session: Session, person_id: str) -> Iterator[Membership]:
     """The person's memberships of teams that the session is for, on its days, in a fixed order."""
     where = {"city_id": session.city_id} if session.kind == SessionKind.SUPPLEMENTARY else {}
-    first, last = _days(session)
+    first, last = _days(working, session.session_id)
     for membership in sorted(memberships_of(working, person_id, **where), key=lambda row: (row.from_date, row.city_id)):
         if membership.covers(first, last):
             yield membership
 
 
-@of_these_rows
-def _days(session: Session) -> tuple[dt.date, dt.date]:
+@worked_out_of(Session)
+def _days(working: Working, session_id: str) -> tuple[dt.date, dt.date]:
+    session = _asked_about(working, session_id)
     return session.first_date, session.last_date
+
+
+def _asked_about(working: Working, session_id: str) -> Session:
+    session = working[Session].get(session_id)
+    assert session is not None, "whoever asks has its row"
+    return session
 
 
 def admits(session: Session, membership: Membership) -> bool:
@@ -269,22 +274,23 @@ def _asked(place: Place, session: Session, asked_for: AskedFor) -> list[dt.datet
 
 def announced_at(working: Working, session: Session) -> dt.datetime:
     """When the session was first heard of."""
-    return _moments(session, working[Settled].get(session.session_id))[0]
+    return _moments(working, session.session_id)[0]
 
 
 def settles_at(working: Working, session: Session) -> dt.datetime:
     """From when on nobody comes in by a rule: when it begins; when it is over, if nobody had heard of it before it began."""
-    return _moments(session, working[Settled].get(session.session_id))[1]
+    return _moments(working, session.session_id)[1]
 
 
 def gives_until(working: Working, session: Session) -> dt.datetime:
     """From when on no free place is given: when it is frozen, if anybody had heard of it before."""
-    return _moments(session, working[Settled].get(session.session_id))[2]
+    return _moments(working, session.session_id)[2]
 
 
-@of_these_rows
-def _moments(session: Session, settled: Settled | None) -> tuple[dt.datetime, dt.datetime, dt.datetime]:
+@worked_out_of(Session, Settled)
+def _moments(working: Working, session_id: str) -> tuple[dt.datetime, dt.datetime, dt.datetime]:
     """When it was first heard of, when it settles, until when places are given."""
+    session, settled = _asked_about(working, session_id), working[Settled].get(session_id)
     known = min(session.heard_at, settled.announced_at or session.heard_at) if settled else session.heard_at
     return known, session.settles_at(known), session.gives_until(known)
 
@@ -355,14 +361,14 @@ def in_time_for(
 
 def seats_of(working: Working, session: Session) -> int:
     """How many may have a place. What is said once a session is settled makes the room smaller for newcomers, and never larger."""
-    return _seats(session, working[Settled].get(session.session_id), correction_of(working, session))
+    return _seats(working, session.session_id)
 
 
-@of_these_rows
-def _seats(session: Session, settled: Settled | None, correction: Correction | None) -> int:
-    capacity = capacity_in_force(session.capacity, correction)
-    _, settles, _ = _moments(session, settled)
-    if settled is None or settled.seats is None or stated_at(session, correction) < settles:
+@worked_out_of(Session, Settled, Correction)
+def _seats(working: Working, session_id: str) -> int:
+    session, settled = _asked_about(working, session_id), working[Settled].get(session_id)
+    capacity = capacity_of(working, session)
+    if settled is None or settled.seats is None or stated_at(working, session) < settles_at(working, session):
         return capacity
     return min(settled.seats, capacity)
 

@@ -54,7 +54,6 @@ PLACE = table_of(
     METADATA,
     extra=[
         sa.Index("place_person", "person_id"),
-        sa.Index("place_seated", "session_id", postgresql_where=sa.text("state IN ('enrolled', 'offered')")),
         sa.CheckConstraint("state <> 'waitlisted' or queue is not null", name="place_waits_in_a_queue"),
     ],
 )
@@ -70,6 +69,7 @@ UNSAID = table_of(Unsaid, "unsaid", METADATA, schema=KEPT)
 sa.Index("unsaid_place", UNSAID.c.session_id, UNSAID.c.person_id)
 TAKES_SEAT = PLACE.c.state.in_([sa.literal_column(f"'{standing}'") for standing in SEAT_TAKING])
 """In words and not as parameters: so Postgres finds the few who have a seat by `place_seated`, and does not look at all who wait."""
+sa.Index("place_seated", PLACE.c.session_id, postgresql_where=TAKES_SEAT)
 COUNTS = [
     *(sa.func.count().filter(PLACE.c.state == standing).label(standing.value) for standing in ACTIVE),
     sa.func.count().filter(TAKES_SEAT, PLACE.c.basis == Basis.OFFICE).label("extra"),

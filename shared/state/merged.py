@@ -45,8 +45,6 @@ def ids_of(working: Working, person_id: str) -> list[str]:
     if person_id not in of_several(working):  # Nearly everybody.
         return [person_id]
     merged = working[Merged]
-    if merged.is_none:
-        return [person_id]
     found = [survivor(working, person_id)]
     for one in found:
         if became := merged.where("into_id", one):

@@ -129,11 +129,6 @@ class Rows(Generic[R]):
                 return True
         return False
 
-    @property
-    def is_none(self) -> bool:
-        """Whether there is not one at all, be it in memory or not."""
-        return not self._rows and bool(self._all_of.get(()))
-
     def _need(self, known: bool, fields: Iterable[str]) -> None:
         if not known:
             raise NotLoaded(f"nobody has loaded {self.kind.__name__} by {', '.join(fields)}")

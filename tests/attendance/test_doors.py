@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
 from typing import Any
 
 import pytest
@@ -11,8 +10,6 @@ import pytest
 from shared.contracts.directory import PersonMerged
 from shared.contracts.rules import SourceTakenOver
 from shared.events.envelope import Heard
-from shared.state.rows import Row, Rows
-from shared.state.working import WORKED_OUT, Working
 from tests.attendance.building import (
     ARCHIVE,
     BEFORE,
@@ -32,7 +29,7 @@ from tests.attendance.building import (
     scan,
     scheduled,
 )
-from tests.mind import Mind
+from tests.mind import Mind, reads_what_it_names, worked_out_in
 
 
 def merged(goes: str, into: str) -> Heard[Any]:
@@ -72,17 +69,6 @@ def _said(one: Heard[Any]) -> tuple[str, Any]:
     return one.type, one.body.model_copy(update={"decided_at": None})
 
 
-@dataclass(slots=True)
-class _Narrow(Working):
-    """A working set of which only rows of some kinds may be looked at."""
-
-    kinds: tuple[type[Row], ...] = ()
-
-    def __getitem__(self, kind: type[Any]) -> Rows[Any]:
-        assert kind in self.kinds, f"reads {kind.__name__} as well"
-        return Working.__getitem__(self, kind)
-
-
 def _told_all() -> Iterator[Mind]:
     """Minds that know a session whose lists are open, closed by us, closed by others, and put right; a day dropped, and who is who."""
     two = scheduled(day(), day("day-2", days_later=1), trainers=("tom",))
@@ -99,12 +85,7 @@ def _told_all() -> Iterator[Mind]:
         yield desk.mind
 
 
-@pytest.mark.parametrize("function", WORKED_OUT, ids=lambda one: one.__name__)
+@pytest.mark.parametrize("function", worked_out_in("services.attendance", "shared"), ids=lambda one: one.__name__)
 def test_what_is_worked_out_once_reads_no_rows_but_those_that_it_names(function: Any) -> None:
-    ids = {"session_id": SESSION, "meeting_id": "day-1"}
-    about = [ids[name] for name in function.__code__.co_varnames[1 : function.__code__.co_argcount]]
     for mind in _told_all():
-        whole = mind.working()
-        shared = {one.name: getattr(whole, one.name) for one in fields(whole)}
-        narrow = _Narrow(**shared | {"worked_out": {}}, kinds=WORKED_OUT[function])
-        assert function(narrow, *about) == function(whole, *about)
+        reads_what_it_names(function, mind, {"session_id": SESSION, "meeting_id": "day-1"})

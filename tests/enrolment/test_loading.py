@@ -13,6 +13,7 @@ from services.enrolment.tables import PLACE
 from shared.contracts.directory import PersonErased
 from shared.contracts.enrolment import RefusalReason
 from shared.contracts.portal import EnrolmentRequested
+from shared.postgres.directly import rows_of
 from shared.postgres.roundtrips import NONE, Parameters, Reads
 from shared.state.rows import Rows
 from shared.testing import NOON
@@ -77,3 +78,16 @@ async def test_where_else_people_are_is_found_without_a_look_at_all_who_wait(wor
 def looked_at(node: dict[str, Any]) -> float:
     """How many rows were looked at in vain."""
     return float(node.get("Rows Removed by Filter", 0)) + sum(map(looked_at, node.get("Plans", [])))
+
+
+async def test_who_has_a_seat_is_found_without_a_look_at_all_who_wait(world: Make) -> None:
+    """By an index that a migration has made of the standings that take one: a new one of these is added there, too. As it is
+    planned once for all, when no values are known."""
+    here = await filled(world)
+    async with here.engine.begin() as connection:
+        await connection.execute(_WAIT, {"many": MANY})
+        await connection.execute(sa.text("analyze"))
+        await connection.execute(sa.text("set local plan_cache_mode = force_generic_plan"))
+        assert len(await rows_of(connection, store._SEATED, {"sessions": ["s"]})) == 2
+        looks = sa.text("select pg_stat_get_xact_numscans('projection.place_seated'::regclass)")
+        assert (await connection.execute(looks)).scalar_one() > 0

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DBAPIError, PendingRollbackError, ResourceClosedError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from shared.faults import Fault, classify, told
 from shared.postgres.database import connect
@@ -47,6 +47,7 @@ SOME = (
 IN = sa.select(WORD).where(sa.tuple_(WORD.c.word_id, WORD.c.text).in_(sa.bindparam("pairs", expanding=True)))
 SLEEP = sa.select(sa.func.pg_sleep(sa.bindparam("seconds", type_=sa.Double)))
 PID = sa.select(sa.func.pg_backend_pid())
+COMMITS = sa.text("select 1 from pg_stat_activity where pid = :pid and state = 'active' and query ilike 'commit%'")
 Ask = Callable[..., Awaitable[Any]]
 
 
@@ -250,6 +251,9 @@ async def test_it_is_the_driver_that_is_asked(engine: AsyncEngine) -> None:
 
 Begin = Callable[[AsyncEngine], Any]
 REFUSE = "create function refuse() returns trigger language plpgsql as $$ begin raise unique_violation; end $$"
+TAKE_LONG = (
+    "create function refuse() returns trigger language plpgsql as $$ begin perform pg_sleep(0.9); return null; end $$"
+)
 AT_THE_COMMIT = "create constraint trigger late after insert on word deferrable initially deferred for each row execute function refuse()"
 
 
@@ -316,6 +320,52 @@ async def test_a_transaction_whose_connection_was_given_up_cannot_be_committed(
     with pytest.raises(PendingRollbackError):
         await transaction.__aexit__(None, None, None)
     assert await count(engine) == 0
+
+
+@pytest.fixture
+async def slow(engine: AsyncEngine) -> AsyncEngine:
+    """Whose commits take long."""
+    async with engine.begin() as connection:
+        for statement in (TAKE_LONG, AT_THE_COMMIT):
+            await connection.execute(sa.text(statement))
+    return engine
+
+
+async def test_whoever_is_cancelled_while_it_commits_leaves_no_connection_that_still_does(
+    slow: AsyncEngine, begin: Begin, ask: Ask
+) -> None:
+    asked = asyncio.Queue[int]()
+
+    async def say() -> None:
+        async with begin(slow) as connection:
+            await ask(connection, ADD, {"id": 1, "said": "yes"})
+            asked.put_nowait((await ask(connection, PID))[0][0])
+
+    task = asyncio.create_task(say())
+    process = await asked.get()
+    async with slow.connect() as other:
+        while not await by_sqlalchemy(other, COMMITS, {"pid": process}):
+            assert not task.done()
+            await other.rollback()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await count(slow) == 0
+    async with slow.connect() as one, slow.connect() as other:
+        assert process not in [(await ask(connection, PID))[0][0] for connection in (one, other)]
+
+
+async def test_a_commit_that_is_not_answered_in_time_is_a_fault_that_passes(
+    slow: AsyncEngine, begin: Begin, ask: Ask
+) -> None:
+    """By the driver's clock: Postgres may be stopped, and notice nothing."""
+    impatient = create_async_engine(slow.url, pool_size=2, connect_args={"command_timeout": 0.3})
+    with pytest.raises(TimeoutError) as raised:
+        async with begin(impatient) as connection:
+            await ask(connection, ADD, {"id": 1, "said": "yes"})
+    assert classify(raised.value) is Fault.TRANSIENT
+    assert await count(impatient) == 0
+    await impatient.dispose()
 
 
 @pytest.mark.parametrize("turns", range(12))

@@ -11,6 +11,13 @@ MUTATIONS = (
         ("tests/enrolment/test_loading.py::test_where_else_people_are_is_found_without_a_look_at_all_who_wait",),
     ),
     Mutation(
+        "nobody looks through all who wait for those who have a seat",
+        "services/enrolment/tables.py",
+        """in_([sa.literal_column(f"'{standing}'") for standing in SEAT_TAKING])""",
+        "in_(SEAT_TAKING)",
+        ("tests/enrolment/test_loading.py::test_who_has_a_seat_is_found_without_a_look_at_all_who_wait",),
+    ),
+    Mutation(
         "the decider's lock",
         "services/enrolment/store.py",
         "        await rows_of(connection, _DECIDER)",
