@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import psutil
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -183,6 +184,24 @@ async def running(service: Service, settings: Settings) -> AsyncIterator[Runtime
         tasks = await runtime.start()
         stack.push_async_callback(runtime.stop, tasks)
         yield runtime
+
+
+async def until(database: asyncpg.Connection, question: str, *values: Any, within_s: float = 600) -> None:
+    """Returns once Postgres answers yes."""
+    async with asyncio.timeout(within_s):
+        while not await database.fetchval(question, *values):
+            await asyncio.sleep(0.02)
+
+
+async def pid_of_postgres(database: asyncpg.Connection) -> int:
+    """Of the server, which every backend is a child of."""
+    return psutil.Process(await database.fetchval("select pg_backend_pid()")).ppid()
+
+
+HEARD = "select coalesce(sum(next_offset), 0) = $2 from projection.watermark where stream = $1"
+"""Whether so many records of a stream were heard. Cheap to ask again and again: to count rows would be a tenth of what Postgres does."""
+
+RELAYED = "select not exists(select from kept.outbox)"
 
 
 async def token_for(place: Place) -> str:

@@ -14,12 +14,23 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
-import psutil
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from bench.measuring import Clock, Figures, Measured, measure
 from bench.services import service
-from bench.surroundings import Place, Servers, cpu_seconds, empty, ends, fill, running
+from bench.surroundings import (
+    HEARD,
+    RELAYED,
+    Place,
+    Servers,
+    cpu_seconds,
+    empty,
+    ends,
+    fill,
+    pid_of_postgres,
+    running,
+    until,
+)
 from services.attendance.app import service_of
 from services.attendance.lists import ListRules
 from shared.books.batch import Batch
@@ -82,23 +93,13 @@ async def attendance(place: Place) -> Measured:
     ours = service_of(ListRules(dt.timedelta(hours=6), dt.datetime(2020, 1, 1, tzinfo=dt.UTC)))
     clock = Clock()
     database = await asyncpg.connect(place.database)
-    server = psutil.Process(await database.fetchval("select pg_backend_pid()")).parent()
-    assert server is not None
+    server = await pid_of_postgres(database)
     before: list[float] = []
-
-    async def is_heard(stream: str) -> bool:
-        marks = "select sum(next_offset) from projection.watermark where stream = $1"
-        return bool(await database.fetchval(marks, stream) == place.events)
-
-    async def heard(stream: str) -> None:
-        async with asyncio.timeout(120):
-            while not await is_heard(stream):
-                await asyncio.sleep(0.02)
 
     await fill(place.kafka, truth(place.events))
     async with running(ours, place.settings()) as runtime:
         await asyncio.wait_for(runtime.may_decide.wait(), 60)
-        await heard("enrolment.events")
+        await until(database, HEARD, "enrolment.events", place.events, within_s=120)
     await fill(place.kafka, scans(place.events))
     async with running(ours, place.settings()) as runtime:
         (lane,) = (one for one in runtime.lanes if one.name == "decisions")
@@ -107,18 +108,17 @@ async def attendance(place: Place) -> Measured:
         async def timed(batches: Sequence[Batch], decoded: Any) -> Any:
             if any(batch.partition.stream == SCANS for batch in batches):
                 if not before:
-                    before.append(cpu_seconds(server.pid))
+                    before.append(cpu_seconds(server))
                 clock.start()
             return await hear(batches, decoded)
 
         lane._hear = timed
-        await heard(SCANS)
+        await until(database, HEARD, SCANS, place.events, within_s=120)
         decided_at = time.perf_counter()
-        while await database.fetchval("select exists(select from kept.outbox)"):
-            await asyncio.sleep(0.01)
+        await until(database, RELAYED)
         measured = clock.stop(place.events, **{"relay behind, ms": (time.perf_counter() - decided_at) * 1000})
         # Of the scans alone: before them it has heard every place.
-        measured.more["Postgres µs a scan"] = (cpu_seconds(server.pid) - before[0]) / place.events * 1e6
+        measured.more["Postgres µs a scan"] = (cpu_seconds(server) - before[0]) / place.events * 1e6
     await database.close()
     return measured
 
@@ -154,20 +154,13 @@ async def _in_replicas(servers: Servers, place: Place, log: Path) -> Measured:
     """Two processes of the service, as operators run them: each hears half of the partitions, and one of them relays what both say. They
     stand still while the doors' scans are filled in."""
     database = await asyncpg.connect(place.database)
-
-    async def heard(stream: str) -> None:
-        marks = "select sum(next_offset) from projection.watermark where stream = $1"
-        async with asyncio.timeout(300):
-            while await database.fetchval(marks, stream) != place.events:
-                await asyncio.sleep(0.02)
-
     await fill(place.kafka, truth(place.events))
     async with (
         service("attendance", place, log) as one,
         service("attendance", place, log, REPLICA="bench-2") as other,
     ):
         both = (one, other)
-        await heard("enrolment.events")
+        await until(database, HEARD, "enrolment.events", place.events, within_s=300)
         for process in both:
             os.kill(process.pid, signal.SIGSTOP)
         await fill(place.kafka, scans(place.events))
@@ -175,10 +168,9 @@ async def _in_replicas(servers: Servers, place: Place, log: Path) -> Measured:
         begun = time.perf_counter()
         for process in both:
             os.kill(process.pid, signal.SIGCONT)
-        await heard(SCANS)
+        await until(database, HEARD, SCANS, place.events, within_s=300)
         decided_at = time.perf_counter()
-        while await database.fetchval("select exists(select from kept.outbox)"):
-            await asyncio.sleep(0.01)
+        await until(database, RELAYED)
         ended = time.perf_counter()
         spent, after = sum(process.cpu_seconds() for process in both) - used, servers.cpu_seconds()
         peak = max(process.peak_mib() for process in both)

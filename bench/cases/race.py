@@ -12,14 +12,24 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import asyncpg
 import psutil
 
 from bench.measuring import Figures, Measured, measure
 from bench.services import Process, service
-from bench.surroundings import Place, Servers, cpu_seconds, empty, fill, token_for
+from bench.surroundings import (
+    HEARD,
+    RELAYED,
+    Place,
+    Servers,
+    cpu_seconds,
+    empty,
+    fill,
+    pid_of_postgres,
+    token_for,
+    until,
+)
 from services.enrolment.state import in_line
 from shared.contracts.directory import MemberKind, TeamMemberJoined
 from shared.contracts.planner import SessionKind, SessionScheduled
@@ -76,8 +86,8 @@ async def _race(place: Place, *, kafka: Sequence[int], http: Sequence[int]) -> M
     token = await token_for(place)
     with tempfile.TemporaryDirectory(prefix="rollcall-bench-") as folder:
         async with _enrolment(place, Path(folder)) as enrolment:
-            await _until(database, "select count(*) = $1 from projection.membership", place.events)
-            await _until(database, "select count(*) = 1 from projection.settled")
+            await until(database, "select count(*) = $1 from projection.membership", place.events)
+            await until(database, "select count(*) = 1 from projection.settled")
             servers = await _servers(place, database)
             began, used = time.perf_counter(), enrolment.cpu_seconds()
             others = {name: cpu_seconds(pid) for name, pid in servers.items()}
@@ -85,8 +95,8 @@ async def _race(place: Place, *, kafka: Sequence[int], http: Sequence[int]) -> M
             took = await _ask(enrolment.url, token, http)
             await sent
             everybody = len(kafka) + len(http)
-            await _until(database, _HEARD, len(kafka))
-            await _until(database, "select not exists(select from kept.outbox)")
+            await until(database, HEARD, "enrolment.requests", len(kafka))
+            await until(database, RELAYED)
             seconds, own = time.perf_counter() - began, enrolment.cpu_seconds() - used
             # Of the requests alone: before them every team was heard.
             more = {f"{name} µs": (cpu_seconds(pid) - others[name]) / everybody * 1e6 for name, pid in servers.items()}
@@ -106,13 +116,8 @@ async def _enrolment(place: Place, folder: Path) -> AsyncIterator[Process]:
         yield enrolment
 
 
-_HEARD = "select coalesce(sum(next_offset), 0) = $1 from projection.watermark where stream = 'enrolment.requests'"
-"""Cheap to ask again and again: to count what was answered would be a tenth of what Postgres does."""
-
-
 async def _servers(place: Place, database: asyncpg.Connection) -> dict[str, int]:
     """The processes of Postgres and Kafka."""
-    backend = psutil.Process(await database.fetchval("select pg_backend_pid()"))
     listening = {
         one.laddr.port: one.pid
         for one in psutil.net_connections("tcp")
@@ -120,13 +125,7 @@ async def _servers(place: Place, database: asyncpg.Connection) -> dict[str, int]
     }
     kafka = listening[int(place.kafka.rpartition(":")[2])]
     assert kafka is not None
-    return {"Postgres": backend.ppid(), "Kafka": kafka}
-
-
-async def _until(database: asyncpg.Connection, question: str, *values: Any) -> None:
-    async with asyncio.timeout(600):
-        while not await database.fetchval(question, *values):
-            await asyncio.sleep(0.02)
+    return {"Postgres": await pid_of_postgres(database), "Kafka": kafka}
 
 
 async def _ask(url: str, token: str, people: Sequence[int]) -> list[float]:
