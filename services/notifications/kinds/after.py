@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from services.notifications.kinds import filling, sessions
 from services.notifications.kinds.filling import is_open_in_sql, name_of, until_of
 from services.notifications.kinds.kind import Reading, Rules, Scope
-from services.notifications.kinds.matters import TOLD_NOTHING, OfSession, missed_until
+from services.notifications.kinds.matters import TOLD_NOTHING, OfSession, known_of, missed_until
 from services.notifications.kinds.whoever import told_to_former
 from services.notifications.ledger import Content, OpenNotice, Told
 from services.notifications.letters import BriefMail
@@ -59,16 +59,10 @@ class AfterSession(OfSession):
         session = self.facts.session
         if session is None or not self.came or not self._is_now(session, now):
             return None
-        if not self.new(self._believed(told), to, now):
+        if not self.new(known_of(told, self.told_before), to, now):  # A human is asked once, and reminded once.
             return None
         found = Difference(self.letter, self._says(now))
         return judged(found, told, told or TOLD_NOTHING, to, now=now)
-
-    def _believed(self, told: Told | None) -> Told:
-        """A human is asked once, and reminded once."""
-        if (told is None or told.said is None) and self.told_before is not None:
-            return self.told_before
-        return told or TOLD_NOTHING
 
     def missed(self, told: Told | None, to: Addressee, *, now: dt.datetime, since: dt.datetime) -> Difference | None:
         """Only what was on its way."""
@@ -140,11 +134,6 @@ READ = (*SESSION.c, sessions.CITY_NAME, *sessions.TOPIC_NAMES, CAME, *DONE)
 def told_before(about: sa.ColumnElement[str]) -> Any:
     """What was told to an id that went into theirs, of whoever was told nothing under this one."""
     return told_to_former(PERSON_ID, about, sessions.NOTHING_TOLD, IS_NOW)
-
-
-def believed(before: Any) -> sa.ColumnElement[Any]:
-    """The content of `AfterSession._believed`."""
-    return sa.case((before.c.recipient.is_not(None), before.c.content), else_=TOLD.c.content)
 
 
 def around(found: sa.FromClause, about: sa.ColumnElement[str], before: Any) -> sa.FromClause:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from services.notifications.attended import Certified
 from services.notifications.kinds import sessions
 from services.notifications.kinds.kind import Kind, Reading, Rules, Scope
-from services.notifications.kinds.matters import TOLD_NOTHING, OfSession, missed_until
+from services.notifications.kinds.matters import TOLD_NOTHING, OfSession, known_of, missed_until
 from services.notifications.kinds.whoever import as_known, ids_of, news_of_ids, told_to_former, under_every_id, with_ids
 from services.notifications.ledger import NOTHING, OVERTAKEN, Content, OpenNotice, Told
 from services.notifications.letters import BriefMail
@@ -72,14 +72,10 @@ class OwnCertificate(OfSession):
     def difference(self, told: Told | None, to: Addressee, *, now: dt.datetime) -> Difference | None:
         if self.facts.session is None or now >= self.until or self.certified.heard_at < self.since:
             return None
-        found = self._found(self._believed(told))
+        found = self._found(
+            known_of(told, self.told_before)
+        )  # It stays with the id that it was issued to, whoever that is by now.
         return judged(found, told, told or TOLD_NOTHING, to, now=now) if found is not None else None
-
-    def _believed(self, told: Told | None) -> Told:
-        """A certificate stays with the id that it was issued to, whoever that is by now."""
-        if (told is None or told.said is None) and self.told_before is not None:
-            return self.told_before
-        return told or TOLD_NOTHING
 
     def missed(self, told: Told | None, to: Addressee, *, now: dt.datetime, since: dt.datetime) -> Difference | None:
         return missed_until(self.until, self, told, to, now=now, since=since)

@@ -13,10 +13,11 @@ import sqlalchemy as sa
 from services.notifications.kinds import after, filling, sessions
 from services.notifications.kinds.after import ATTENDEES, AfterSession
 from services.notifications.kinds.kind import Kind, Reading, Rules
+from services.notifications.kinds.whoever import as_known
 from services.notifications.ledger import Told
 from services.notifications.letters import BriefMail
 from services.notifications.sheets import GOOD, Office, Sheet, brief
-from services.notifications.tables import SESSION
+from services.notifications.tables import SESSION, TOLD
 from services.notifications.tasks import AFTERWARDS, Task
 from services.notifications.templates.wording import notices_of
 from services.notifications.untold import Addressee
@@ -51,7 +52,7 @@ def _sheet(mail: BriefMail, office: Office) -> Sheet:
 
 _about = sessions.about(NAME, of=SESSION)
 _before = after.told_before(_about)
-_known = after.believed(_before)
+_known = as_known(TOLD, _before).c.content
 _is_new = sa.or_(*(sa.and_(after.IS_OPEN[task], ~filling.is_named_in_sql(task, _known)) for task in AFTERWARDS))
 
 

@@ -31,6 +31,14 @@ from shared.values import immutable
 TOLD_NOTHING = nothing_yet("", "")
 
 
+def known_of(told: Told | None, before: Told | None) -> Told:
+    """What a human knows of a matter: what they were told under this id, or, where that is nothing, what was told to an id that went into it
+    (`before`). The same in SQL: `as_known`."""
+    if (told is None or told.said is None) and before is not None:
+        return before
+    return told or TOLD_NOTHING
+
+
 def missed_until(
     end: dt.datetime | None, matter: Matter, told: Told | None, to: Addressee, *, now: dt.datetime, since: dt.datetime
 ) -> Difference | None:

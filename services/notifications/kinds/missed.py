@@ -18,7 +18,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from services.notifications.kinds import sessions
 from services.notifications.kinds.certificate import ABSENT, THANKS, may_believe_missed, was_thanks
 from services.notifications.kinds.kind import Kind, Reading, Rules, Scope
-from services.notifications.kinds.matters import TOLD_NOTHING, OfSession
+from services.notifications.kinds.matters import TOLD_NOTHING, OfSession, known_of
 from services.notifications.kinds.whoever import as_known, told_to_former
 from services.notifications.ledger import OVERTAKEN, Content, OpenNotice, Told
 from services.notifications.letters import BriefMail
@@ -88,9 +88,7 @@ class Missed(OfSession):
 
     def _believed(self, told: Told | None, now: dt.datetime, session: Session) -> Told:
         """As long as they may be told of it for the first time, or else what they know of it under this id."""
-        if (told is None or told.said is None) and self.told_before is not None and _is_soon(session, now):
-            return self.told_before
-        return told or TOLD_NOTHING
+        return known_of(told, self.told_before if _is_soon(session, now) else None)
 
     def _found(self, told: Told, now: dt.datetime, session: Session) -> Difference | None:
         has_to_be_thanked = told.content is None or (told.content == OVERTAKEN and was_thanks(told))
@@ -203,19 +201,13 @@ _certificate_before = told_to_former(
 )
 _told_certificate = as_known(_own_certificate, _certificate_before)
 _before = told_to_former(PLACE.c.person_id, sessions.about(NAME), sessions.NOTHING_TOLD, _is_now)
-
-
-def _known(column: str) -> sa.ColumnElement[Any]:
-    """`Missed._believed`."""
-    return sa.case((_before.c.recipient.is_not(None), _before.c[column]), else_=TOLD.c[column])
-
-
-_rule = sa.func.jsonb_extract_path_text(_known("said"), "says", "rule")
+_known = as_known(TOLD, _before).c  # `Missed._believed`.
+_rule = sa.func.jsonb_extract_path_text(_known.said, "says", "rule")
 _was_thanks = sa.func.coalesce(_rule == THANKS, sa.false())
-_nobody_knows = sa.func.coalesce(_known("content") == OVERTAKEN, sa.false())
-_may_believe_missed = sa.or_(_known("content") == ABSENT, sa.and_(_nobody_knows, ~_was_thanks))
-_believes = sa.and_(_may_believe_missed, sa.func.coalesce(_known("until") > NOW, sa.false()))
-_has_to_be_thanked = sa.or_(_known("content").is_(None), sa.and_(_nobody_knows, _was_thanks))
+_nobody_knows = sa.func.coalesce(_known.content == OVERTAKEN, sa.false())
+_may_believe_missed = sa.or_(_known.content == ABSENT, sa.and_(_nobody_knows, ~_was_thanks))
+_believes = sa.and_(_may_believe_missed, sa.func.coalesce(_known.until > NOW, sa.false()))
+_has_to_be_thanked = sa.or_(_known.content.is_(None), sa.and_(_nobody_knows, _was_thanks))
 _content = sa.case((_is_absent, sa.literal(ABSENT, sa.Text)), (_came, sa.literal(CAME, sa.Text)))
 _begins = sa.and_(
     _is_now,
@@ -223,11 +215,11 @@ _begins = sa.and_(
     SESSION.c.state == SCHEDULED,
     sessions.nothing_told(_told_certificate),
     sa.or_(
-        sa.and_(_is_absent, _known("content").is_distinct_from(ABSENT)),
+        sa.and_(_is_absent, _known.content.is_distinct_from(ABSENT)),
         sa.and_(_came, _has_to_be_thanked, _are_quiet),
     ),
 )
-_told_at = _known("told_at")
+_told_at = _known.told_at
 _told_since = sa.and_(
     _told_certificate.c.told_at.is_not(None), sa.or_(_told_at.is_(None), _told_at < _told_certificate.c.told_at)
 )

@@ -17,7 +17,7 @@ from services.notifications.kinds.whoever import as_known, told_to_former
 from services.notifications.ledger import Told
 from services.notifications.letters import BriefMail
 from services.notifications.sheets import CALM, Office, Sheet, brief
-from services.notifications.tables import MAILBOX, NOW, SESSION, is_another, is_told
+from services.notifications.tables import MAILBOX, NOW, SESSION, TOLD, is_another, is_told
 from services.notifications.tasks import AFTERWARDS, Task
 from services.notifications.templates.wording import notices_of
 from services.notifications.untold import Addressee
@@ -78,6 +78,7 @@ _first_before = told_to_former(
 )
 _told_first = as_known(_own_first, _first_before)
 _before = after.told_before(_about)
+_known = as_known(TOLD, _before).c.content
 _is_elsewhere = sa.and_(_told_first.c.recipient == after.PERSON_ID, is_another(_told_first.c.mailbox, MAILBOX))
 _after_noon = sa.bindparam("reminder_after_noon", type_=sa.Interval())
 _quiet = sa.bindparam("reminder_quiet", type_=sa.Interval())
@@ -87,7 +88,7 @@ def _is_due(task: OutsideTask) -> sa.ColumnElement[bool]:
     at = filling.noon_of(task) + _after_noon
     is_near = sa.func.coalesce(sa.and_(at <= NOW, _told_first.c.told_at <= at - _quiet), sa.false())
     was_told = filling.is_named_in_sql(task, _told_first.c.content)
-    return sa.and_(after.IS_OPEN[task], is_near, was_told, ~filling.is_named_in_sql(task, after.believed(_before)))
+    return sa.and_(after.IS_OPEN[task], is_near, was_told, ~filling.is_named_in_sql(task, _known))
 
 
 def _around(found: sa.FromClause) -> sa.FromClause:

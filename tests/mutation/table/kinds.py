@@ -368,8 +368,8 @@ MUTATIONS = (
     Mutation(
         "a certificate that a former id was told is replaced and taken back",
         "services/notifications/kinds/certificate.py",
-        "        if (told is None or told.said is None) and self.told_before is not None:",
-        "        if False:",
+        "known_of(told, self.told_before)",
+        "known_of(told, None)",
         (
             "tests/notifications/test_whoever.py::test_a_certificate_that_was_told_under_another_id_is_taken_back_and_replaced",
         ),

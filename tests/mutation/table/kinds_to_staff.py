@@ -182,8 +182,8 @@ MUTATIONS = (
     Mutation(
         "what one id was told of the lists was told to the human",
         "services/notifications/kinds/missed.py",
-        "        if (told is None or told.said is None) and self.told_before is not None and _is_soon(session, now):\n",
-        "        if False:\n",
+        "known_of(told, self.told_before if _is_soon(session, now) else None)",
+        "known_of(told, None)",
         ("tests/notifications/test_whoever.py::test_what_was_told_of_the_lists_to_one_id_was_told_to_the_human",),
     ),
     Mutation(
@@ -344,8 +344,8 @@ MUTATIONS = (
     Mutation(
         "a human is asked once for what follows a training",
         "services/notifications/kinds/after.py",
-        "        if (told is None or told.said is None) and self.told_before is not None:",
-        "        if False:",
+        "known_of(told, self.told_before)",
+        "known_of(told, None)",
         (
             "tests/notifications/test_whoever.py::test_who_was_asked_under_one_id_to_fill_something_in_is_not_asked_again_under_the_other_but_reminded_once",
         ),
