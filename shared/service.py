@@ -85,8 +85,8 @@ class Service:
     told_within_seconds: float = 0.0
     """How long what we say may wait for company on its way to Kafka: where nobody waits for it, batches cost less."""
     patience: Mapping[str, float] = field(default_factory=dict)
-    """Streams of the deciding lane of which, once something came, the next may wait for so many seconds: nobody waits for it, and what
-    comes meanwhile is heard in one transaction. What comes after a while of silence is heard at once."""
+    """Streams of the deciding lane of which, once something came, the next may wait for so many seconds: what comes meanwhile is heard in
+    one transaction, which nobody waits for, or which is there sooner than each would be alone. After a while of silence, at once."""
     clock: Callable[[], dt.datetime] = utc_now
     new_id: Callable[[], str] = lambda: str(uuid7())
 

@@ -34,6 +34,7 @@ def service_of(rules: EnrolmentRules) -> Service:
             "notifications.answers",
         ),
         own=("enrolment.events",),
+        patience={"enrolment.requests": 0.03},  # When many ask they wait anyway, and together they take less.
         make=MAKE,
         ignores=(),
         tables=tables.TABLES,

@@ -50,7 +50,8 @@ def service_of(rules: AskingRules) -> Service:
             "notifications.requests",
         ),
         own=("notifications.events", "notifications.answers", "notifications.keys"),
-        patience={"enrolment.events": 0.025},  # So that what many are told is planned, claimed and settled together.
+        # So that what many are told is planned, claimed and settled together. Of who was there nobody is told at once.
+        patience={"enrolment.events": 0.025, "attendance.events": 0.25},
         make={**MAKE, **MAKE_ASKED},
         ignores=(StageOpened, TermsCorrected, *members(FileFact)),
         tables=TABLES,

@@ -22,6 +22,7 @@ from shared import telemetry
 from shared.backoff import Backoff
 from shared.deciding.news import News
 from shared.faults import Fault, classify
+from shared.postgres.database import analyze_unknown
 from shared.service import Service
 
 log = structlog.get_logger()
@@ -97,6 +98,7 @@ class Planner:
                     async with self._engine.connect() as connection:
                         await ensure_key(connection)
                         await self._staging.look(connection)
+                        await analyze_unknown(connection)
                     self.caught_up.set()
                     log.info("caught up, mail may leave")
                 async with self._engine.connect() as connection:

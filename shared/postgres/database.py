@@ -18,8 +18,9 @@ import sqlalchemy as sa
 from asyncpg.protocol import protocol
 from pydantic import BaseModel, TypeAdapter
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from shared.postgres.directly import Driver
 from shared.state.rows import FactRow, R, Row, fields_of
 
 PROJECTION = "projection"
@@ -102,6 +103,7 @@ def connect(url: str, *, pool_size: int, statement_timeout_ms: int, application:
         pool_use_lifo=True,  # The one used last has its statements planned and its caches warm.
         connect_args={
             "timeout": 10,
+            "connection_class": Driver,
             "prepared_statement_cache_size": 500,  # All that a service asks, in every composition.
             "command_timeout": statement_timeout_ms / 1000 + 5,
             "server_settings": {
@@ -118,6 +120,21 @@ def connect(url: str, *, pool_size: int, statement_timeout_ms: int, application:
     )
     sa.event.listen(engine.sync_engine, "connect", _know_moments_at_sight)
     return engine
+
+
+_UNKNOWN = sa.text("""
+    select cast(cast(oid as regclass) as text) from pg_class
+    where relnamespace in (to_regnamespace('projection'), to_regnamespace('kept')) and relkind = 'r'
+    and reltuples < 0 and pg_relation_size(oid) > 32768 order by 1
+""")
+"""Tables that nobody has counted yet and that hold more than a wrong guess would do harm with."""
+
+
+async def analyze_unknown(connection: AsyncConnection) -> None:
+    """Has Postgres look at what has come since the tables were made, and now: by itself it does within a minute or so, and until then
+    a join of thousands of rows may be planned as one of a few, and take seconds."""
+    if names := (await connection.execute(_UNKNOWN)).scalars().all():
+        await connection.execute(sa.text(f"analyze {', '.join(names)}"))
 
 
 _POSTGRES_EPOCH = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)

@@ -188,6 +188,16 @@ async def test_what_is_let_in_long_after_it_was_said_is_found_at_once(office: Of
         await settled_notices(office, 1)
 
 
+async def test_before_the_first_look_postgres_has_counted_what_came_since_the_tables_were_made(office: Office) -> None:
+    await office.is_true(*(person(f"person-{number}") for number in range(1_000)))
+    async with office.sending() as sender, office.engine.connect() as connection:
+        await eventually(sender.planner.caught_up.is_set)
+        counted = sa.text("select cast(reltuples as bigint) from pg_class where oid = cast(:name as regclass)")
+        people = (await connection.execute(counted, {"name": "projection.person"})).scalar_one()
+        towns = (await connection.execute(counted, {"name": "projection.town"})).scalar_one()
+    assert (people, towns) == (1_000, -1)  # Of little no guess does harm.
+
+
 @pytest.mark.parametrize("why", ["refused", "unrenderable"])
 async def test_what_was_given_up_is_in_the_books_until_a_corrected_address_is_told(office: Office, why: str) -> None:
     wrong = contact(email="person-1@old.example.org" if why == "refused" else "a@b..pl")

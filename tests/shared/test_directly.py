@@ -247,6 +247,22 @@ async def test_it_is_the_driver_that_is_asked(engine: AsyncEngine) -> None:
     assert len(statements) == 1
 
 
+PLANS = sa.select(sa.func.current_setting("plan_cache_mode"))
+
+
+async def test_only_what_is_asked_directly_keeps_the_plan_it_was_given(engine: AsyncEngine) -> None:
+    for level in ("AUTOCOMMIT", "READ COMMITTED"):  # Having been set once, it is named whenever a transaction begins.
+        async with engine.connect() as connection:
+            await connection.execution_options(isolation_level=level)
+            await connection.execute(sa.text("set plan_cache_mode = force_custom_plan"))
+            await connection.commit()
+            [[begun_directly]] = await rows_of(connection, PLANS)
+            await connection.commit()
+            [[begun_by_sqlalchemy]] = await by_sqlalchemy(connection, PLANS)
+        by_values, kept = "force_custom_plan", "force_generic_plan"
+        assert (begun_directly, begun_by_sqlalchemy) == (by_values if level == "AUTOCOMMIT" else kept, by_values)
+
+
 # --- transactions ----------------------------------------------------------------------------
 
 Begin = Callable[[AsyncEngine], Any]

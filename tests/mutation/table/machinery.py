@@ -144,6 +144,20 @@ MUTATIONS = (
         ("tests/shared/test_directly.py::test_a_statement_is_looked_at_once",),
     ),
     Mutation(
+        "a transaction that begins directly keeps the plans it was given, however it begins",
+        "shared/postgres/directly.py",
+        'if self.keeps_plans and query.startswith("BEGIN"):',
+        'if self.keeps_plans and query == "BEGIN;":',
+        ("tests/shared/test_directly.py::test_only_what_is_asked_directly_keeps_the_plan_it_was_given",),
+    ),
+    Mutation(
+        "what SQLAlchemy begins is planned for its values",
+        "shared/postgres/directly.py",
+        "        driver.keeps_plans = False\n",
+        "        pass\n",
+        ("tests/shared/test_directly.py::test_only_what_is_asked_directly_keeps_the_plan_it_was_given",),
+    ),
+    Mutation(
         "a statement in the place of another schema goes the way that knows of it",
         "shared/postgres/directly.py",
         "is_usual = sync.get_execution_options().keys() <= _OPTIONS",

@@ -601,6 +601,15 @@ MUTATIONS = (
         ),
     ),
     Mutation(
+        "before the first look Postgres has counted what there is",
+        "services/notifications/planning.py",
+        "                        await analyze_unknown(connection)\n",
+        "",
+        (
+            "tests/notifications/test_sending.py::test_before_the_first_look_postgres_has_counted_what_came_since_the_tables_were_made",
+        ),
+    ),
+    Mutation(
         "a kind that no news concerns is not asked",
         "services/notifications/planning.py",
         "            asked |= concerned_by(heard.kinds) if changed else frozenset()",
