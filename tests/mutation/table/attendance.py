@@ -227,14 +227,16 @@ MUTATIONS = (
         "services/attendance/closing.py",
         "    first = found.awaited_at if found is not None else None\n",
         "    first = None\n",
-        ("tests/attendance/test_marking.py::test_a_list_that_was_put_right_awaits_whom_it_awaited",),
+        ("tests/attendance/test_putting_right.py::test_a_list_that_was_put_right_awaits_whom_it_awaited",),
     ),
     Mutation(
         "a closing before the meeting awaits nobody",
         "services/attendance/closing.py",
         "    return None if first is not None and meeting is not None and first < meeting.starts_at else first",
         "    return first",
-        ("tests/attendance/test_marking.py::test_a_first_closing_that_lies_before_the_meeting_by_now_was_none_of_it",),
+        (
+            "tests/attendance/test_putting_right.py::test_a_first_closing_that_lies_before_the_meeting_by_now_was_none_of_it",
+        ),
     ),
     Mutation(
         "an opened list closes no sooner than after a meeting",
@@ -242,7 +244,7 @@ MUTATIONS = (
         "max(rules.closes_at(meeting), open_until(found, rules))",
         "rules.closes_at(meeting)",
         (
-            "tests/attendance/test_marking.py::test_the_office_opens_a_list_and_it_closes_anew_as_long_afterwards_as_after_a_meeting",
+            "tests/attendance/test_putting_right.py::test_the_office_opens_a_list_and_it_closes_anew_as_long_afterwards_as_after_a_meeting",
         ),
     ),
     Mutation(
@@ -250,7 +252,7 @@ MUTATIONS = (
         "services/attendance/closing.py",
         "if one.state is Presence.ABSENT and not one.is_marked]",
         "if one.state is Presence.ABSENT]",
-        ("tests/attendance/test_marking.py::test_what_people_have_said_is_kept_when_a_list_is_opened",),
+        ("tests/attendance/test_putting_right.py::test_what_people_have_said_is_kept_when_a_list_is_opened",),
     ),
     Mutation(
         "other hours make other minutes",
@@ -729,8 +731,8 @@ MUTATIONS = (
         "        if at is not None and not takes_place and is_put_right(found, last):",
         "        if False:",
         (
-            "tests/attendance/test_marking.py::test_a_day_whose_list_is_open_to_be_put_right_took_place_whatever_is_said_of_it_meanwhile",
-            "tests/attendance/test_marking.py::test_a_list_that_is_open_to_be_put_right_closes_also_if_the_session_is_cancelled_meanwhile",
+            "tests/attendance/test_putting_right.py::test_a_day_whose_list_is_open_to_be_put_right_took_place_whatever_is_said_of_it_meanwhile",
+            "tests/attendance/test_putting_right.py::test_a_list_that_is_open_to_be_put_right_closes_also_if_the_session_is_cancelled_meanwhile",
         ),
     ),
     Mutation(
@@ -739,8 +741,8 @@ MUTATIONS = (
         " and not is_put_right(row, meeting_once(working, session, meeting_id)):",
         ":",
         (
-            "tests/attendance/test_marking.py::test_a_day_whose_list_is_open_to_be_put_right_took_place_whatever_is_said_of_it_meanwhile",
-            "tests/attendance/test_marking.py::test_a_list_that_is_open_to_be_put_right_closes_also_if_the_session_is_cancelled_meanwhile",
+            "tests/attendance/test_putting_right.py::test_a_day_whose_list_is_open_to_be_put_right_took_place_whatever_is_said_of_it_meanwhile",
+            "tests/attendance/test_putting_right.py::test_a_list_that_is_open_to_be_put_right_closes_also_if_the_session_is_cancelled_meanwhile",
         ),
     ),
     Mutation(
@@ -749,8 +751,8 @@ MUTATIONS = (
         "    return meeting is None or meeting.starts_at <= found.awaited_at\n",
         "    return True\n",
         (
-            "tests/attendance/test_marking.py::test_a_list_that_is_open_to_be_put_right_and_whose_day_is_moved_is_that_of_the_new_day",
-            "tests/attendance/test_marking.py::test_a_list_whose_day_was_moved_while_it_was_put_right_and_dropped_then_holds_up_no_certificate",
+            "tests/attendance/test_putting_right.py::test_a_list_that_is_open_to_be_put_right_and_whose_day_is_moved_is_that_of_the_new_day",
+            "tests/attendance/test_putting_right.py::test_a_list_whose_day_was_moved_while_it_was_put_right_and_dropped_then_holds_up_no_certificate",
         ),
     ),
     Mutation(
@@ -759,8 +761,8 @@ MUTATIONS = (
         "    return is_put_right(found, meeting_once(working, session, meeting_id))",
         "    return False",
         (
-            "tests/attendance/test_marking.py::test_a_code_of_a_day_whose_list_is_open_to_be_put_right_and_that_is_dropped_meanwhile_counts_at_once",
-            "tests/attendance/test_marking.py::test_a_day_whose_list_is_open_to_be_put_right_took_place_whatever_is_said_of_it_meanwhile",
+            "tests/attendance/test_putting_right.py::test_a_code_of_a_day_whose_list_is_open_to_be_put_right_and_that_is_dropped_meanwhile_counts_at_once",
+            "tests/attendance/test_putting_right.py::test_a_day_whose_list_is_open_to_be_put_right_took_place_whatever_is_said_of_it_meanwhile",
         ),
     ),
     Mutation(

@@ -144,7 +144,7 @@ MUTATIONS = (
         " or not all_closed(working, session) or _is_put_right(working, session):",
         " or not all_closed(working, session):",
         (
-            "tests/attendance/test_marking.py::test_while_the_list_of_a_day_is_put_right_that_was_dropped_since_no_certificate_is_decided",
+            "tests/attendance/test_putting_right.py::test_while_the_list_of_a_day_is_put_right_that_was_dropped_since_no_certificate_is_decided",
         ),
     ),
 )
