@@ -15,8 +15,8 @@ MUTATIONS = (
     Mutation(
         "when a list closes follows from all that was said of its session",
         "services/attendance/lists.py",
-        "closes_by_itself(as_heard(working, session), ",
-        "closes_by_itself([session], ",
+        "closes_by_itself(as_heard(working, session_id), ",
+        "closes_by_itself(as_heard(working, session_id)[-1:], ",
         (
             "tests/attendance/test_lists.py::test_a_list_that_was_opened_with_its_moment_past_is_due_then_whatever_was_said_of_its_session_before_that_was_decided",
         ),

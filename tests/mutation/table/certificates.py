@@ -141,8 +141,8 @@ MUTATIONS = (
     Mutation(
         "while a list is put right, nobody's certificate changes, also if there is no such day any more",
         "services/attendance/certifying.py",
-        " or not all_closed(working, session) or _is_put_right(working, session):",
-        " or not all_closed(working, session):",
+        " or not all_closed(working, session_id) or _is_put_right(working, session):",
+        " or not all_closed(working, session_id):",
         (
             "tests/attendance/test_putting_right.py::test_while_the_list_of_a_day_is_put_right_that_was_dropped_since_no_certificate_is_decided",
         ),
