@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.attendance.counting import TAKES_PLACE, Asked, meetings
 from services.attendance.lists import ListRules
+from services.attendance.rosters import words_that_stand
 from services.attendance.scanning import MARK_STANDS
 from services.attendance.state import WALK_IN
 from services.attendance.store import (
@@ -20,7 +21,6 @@ from services.attendance.store import (
     LIST_TABLE,
     OURS,
     RECORD,
-    RECORD_SAID,
     SESSION,
 )
 from services.attendance.views import SURVIVOR
@@ -47,15 +47,9 @@ async def open_matters(connection: AsyncConnection, rules: ListRules) -> dict[st
 
 
 def _contradictions() -> sa.Select[int]:
-    """People of whom a code was read that says otherwise than what somebody has marked, where that mark stands still: also one that a rule
-    has said anew since."""
-    same = ("session_id", "meeting_id", "person_id", "request_source", "request_id")
-    said_anew = RECORD_SAID.join(RECORD, sa.and_(*(RECORD_SAID.c[one] == RECORD.c[one] for one in same)))
-    standing = sa.union_all(
-        sa.select(RECORD.c.event_id), sa.select(RECORD_SAID.c.event_id).select_from(said_anew)
-    ).subquery()
+    """People of whom a code was read that says otherwise than what somebody has marked, where that mark stands still."""
     return sa.select(_count(UNCHANGED.c.subject.distinct())).where(
-        UNCHANGED.c.outcome == MARK_STANDS, UNCHANGED.c.event_id.in_(sa.select(standing.c.event_id))
+        UNCHANGED.c.outcome == MARK_STANDS, UNCHANGED.c.event_id.in_(sa.select(words_that_stand().c.event_id))
     )
 
 

@@ -112,12 +112,23 @@ def _seen(told: Record | None, closed: MeetingList | None, *, was_awaited: bool)
 async def _contradicted(
     connection: AsyncConnection, session_id: str, meeting_id: str, people: Sequence[str]
 ) -> set[str]:
-    """Of whom a code was read that says otherwise than somebody has marked."""
+    """Of whom a code was read that says otherwise than somebody has marked, where that mark stands still."""
     about = {f"session/{session_id}/meeting/{meeting_id}/person/{person_id}": person_id for person_id in people}
+    stands = words_that_stand(RECORD.c.session_id == session_id, RECORD.c.meeting_id == meeting_id)
     told = sa.select(UNCHANGED.c.subject).where(
-        any_of(UNCHANGED.c.subject, "subjects"), UNCHANGED.c.outcome == MARK_STANDS
+        any_of(UNCHANGED.c.subject, "subjects"),
+        UNCHANGED.c.outcome == MARK_STANDS,
+        UNCHANGED.c.event_id.in_(sa.select(stands.c.event_id)),
     )
     return {about[row[0]] for row in await connection.execute(told, {"subjects": sorted(about)})}
+
+
+def words_that_stand(*whose: sa.ColumnElement[bool]) -> sa.Subquery:
+    """The facts by which what is recorded of these stands: the newest, and what said it for the same request before a rule said it anew."""
+    same = ("session_id", "meeting_id", "person_id", "request_source", "request_id")
+    said_anew = RECORD_SAID.join(RECORD, sa.and_(*(RECORD_SAID.c[one] == RECORD.c[one] for one in same)))
+    before = sa.select(RECORD_SAID.c.event_id).select_from(said_anew).where(*whose)
+    return sa.union_all(sa.select(RECORD.c.event_id).where(*whose), before).subquery("standing")
 
 
 async def history_of(
