@@ -438,7 +438,8 @@ def _places(asked: Asked, known: Known) -> sa.Select[Any]:
         .where(place.c.state.in_(SEATED), sa.func.coalesce(session.c.state.in_(TAKES_PLACE), sa.true()))
     )
     if known.into:  # Two places of one human in one session are one.
-        found = found.ext(distinct_on(place.c.session_id, human)).order_by(place.c.session_id, human, place.c.person_id)
+        own_first = (place.c.person_id != human, place.c.person_id)  # As on lists (`humans.of_humans`).
+        found = found.ext(distinct_on(place.c.session_id, human)).order_by(place.c.session_id, human, *own_first)
         one = found.subquery()
         return sa.select(*one.c)
     return found

@@ -45,7 +45,7 @@ from services.attendance.minutes import Span, length_of, own_hours
 from services.attendance.state import Record, Session, SessionSaid
 from services.attendance.store import PERSON, RECORD, RECORD_SAID, SESSION, SESSION_SAID, TOPIC
 from services.attendance.targets import Target
-from services.attendance.views import town_names
+from services.attendance.views import FAMILY_NAME, GIVEN_NAME, NOBODY, SURVIVOR, names_of_people, town_names
 from shared.alphabet import by_name, polish
 from shared.contracts.model import Language
 from shared.contracts.planner import SessionKind
@@ -223,11 +223,11 @@ async def lines_of(
     statement = (
         sa.select(
             *(line[name] for name in ("session_id", "meeting_id", "person_id", "human")),
-            PERSON.c.given_name,
-            PERSON.c.family_name,
+            GIVEN_NAME,
+            FAMILY_NAME,
             *(line[name] for name in ("city_id", "state", "with_place", "minutes", "entry_at", "exit_at")),
         )
-        .select_from(lines.joined.outerjoin(PERSON, PERSON.c.person_id == line.human))
+        .select_from(_with_names(lines.joined, line.human))
         .where(IS[figure](line), *lines.conditions)
         .order_by(*order)
         .limit(limit)
@@ -237,6 +237,12 @@ async def lines_of(
         statement = statement.where(sa.tuple_(*order) > sa.tuple_(session_id, meeting_id, person_id))
     found = await connection.execute(statement, values(asked, known))
     return [Line(*tuple(one)) for one in found]
+
+
+def _with_names(rows: Any, human: sa.ColumnElement[Any]) -> Any:
+    """These rows, with what each human is called today: also who has turned out to be somebody else since the moment asked for."""
+    named = rows.outerjoin(PERSON, PERSON.c.person_id == human)
+    return named.outerjoin(SURVIVOR, SURVIVOR.c.person_id == human)
 
 
 @immutable
@@ -262,14 +268,14 @@ async def people_of(
     statement = (
         sa.select(
             first.c.human,
-            PERSON.c.given_name,
-            PERSON.c.family_name,
+            GIVEN_NAME,
+            FAMILY_NAME,
             first.c.meetings,
             first.c.minutes,
             first.c.first_at,
             first.c.last_at,
         )
-        .select_from(first.outerjoin(PERSON, PERSON.c.person_id == first.c.human))
+        .select_from(_with_names(first, first.c.human))
         .where(first.c.human > after, *(_in_period(first.c.day_at, asked) if is_new else ()))
         .order_by(first.c.human)
         .limit(limit)
@@ -444,12 +450,11 @@ async def trainers(connection: AsyncConnection, asked: Asked, now: dt.datetime) 
     meetings_held: dict[str, list[Delivered]] = defaultdict(list)
     for one in held:
         meetings_held[one.trainer_id].append(one)
-    called = sa.select(PERSON.c.person_id, PERSON.c.given_name, PERSON.c.family_name)
-    rows = await connection.execute(called.where(any_of(PERSON.c.person_id, "ids")), {"ids": sorted(meetings_held)})
-    names = {row.person_id: (row.given_name, row.family_name) for row in rows}
+    names = await names_of_people(connection, meetings_held)
     return [
-        Trainer(trainer_id, *names.get(trainer_id, (None, None)), len(each), sum(one.minutes for one in each))
+        Trainer(trainer_id, given, family, len(each), sum(one.minutes for one in each))
         for trainer_id, each in sorted(meetings_held.items())
+        for family, given in [names.get(trainer_id, NOBODY)]
     ]
 
 
@@ -489,11 +494,10 @@ async def names_of(connection: AsyncConnection, by: By, keys: Sequence[str], lan
         case By.TOWN:
             return {key: Called(name, polish(name)) for key, name in (await town_names(connection, keys)).items()}
         case By.PERSON:
-            person = sa.select(PERSON.c.person_id, PERSON.c.given_name, PERSON.c.family_name)
-            rows = await connection.execute(person.where(any_of(PERSON.c.person_id, "keys")), {"keys": list(keys)})
+            people = await names_of_people(connection, keys)
             return {
                 person_id: Called(name, by_name(family, given, person_id))
-                for person_id, given, family in rows
+                for person_id, (family, given) in people.items()
                 if (name := " ".join(filter(None, (given, family))))
             }
         case By.TOPIC:

@@ -52,6 +52,14 @@ SURVIVOR = survivors_of(PERSON)
 GIVEN_NAME = sa.func.coalesce(PERSON.c.given_name, SURVIVOR.c.given_name)
 FAMILY_NAME = sa.func.coalesce(PERSON.c.family_name, SURVIVOR.c.family_name)
 """What a person is called: whoever turned out to be somebody else as that person is. `SURVIVOR` is joined beside `PERSON`."""
+Name = tuple[str | None, str | None]
+"""The family's and the given one, as far as they are known."""
+NOBODY: Name = (None, None)
+_CALLED = (
+    sa.select(PERSON.c.person_id, FAMILY_NAME.label("family_name"), GIVEN_NAME.label("given_name"))
+    .outerjoin(SURVIVOR, SURVIVOR.c.person_id == PERSON.c.person_id)
+    .where(any_of(PERSON.c.person_id, "people"))
+)
 _NAMES = ("present", "absent", "without_place", "guests")
 _OF_THESE = (Presence.LATE, Presence.LEFT_EARLY, Presence.EXCUSED)
 _starts = (
@@ -106,6 +114,12 @@ async def ids_of(connection: AsyncConnection, person_id: str) -> tuple[str, ...]
     stays = (await survivors(connection, [person_id])).get(person_id, person_id)
     found = await connection.scalars(sa.select(SURVIVOR.c.person_id).where(SURVIVOR.c.into_id == stays))
     return stays, *sorted(found)
+
+
+async def names_of_people(connection: AsyncConnection, people: Iterable[str]) -> dict[str, Name]:
+    """What people are called, by the id under which they are asked for. Who turned out to be somebody else is called as that person is."""
+    found = await connection.execute(_CALLED, {"people": sorted(set(people))})
+    return {row.person_id: (row.family_name, row.given_name) for row in found}
 
 
 def by_human(rows: Mapping[str, T], into: Mapping[str, str], says: Callable[[T], bool]) -> dict[str, T]:
@@ -230,7 +244,12 @@ async def _described(connection: AsyncConnection, rules: ListRules, rows: Sequen
         "starts_until": [rules.scans_until(meeting) for _, meeting in meetings],
     }
     of_places, of_records = PLACE.c.session_id, RECORD.c.session_id
-    has_place = sa.select(of_places, _count()).where(any_of(of_places, "sessions"), PLACE.c.state.in_(SEATED))
+    human = sa.func.coalesce(SURVIVOR.c.into_id, PLACE.c.person_id)  # Of whoever had two ids both places may be seats.
+    has_place = (
+        sa.select(of_places, _count(human.distinct()))
+        .select_from(PLACE.outerjoin(SURVIVOR, SURVIVOR.c.person_id == PLACE.c.person_id))
+        .where(any_of(of_places, "sessions"), PLACE.c.state.in_(SEATED))
+    )
     came = sa.select(
         of_records,
         RECORD.c.meeting_id,

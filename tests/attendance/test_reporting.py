@@ -33,6 +33,7 @@ from services.attendance.store import TABLES
 from services.attendance.targets import Target
 from shared.contracts.attendance import Role
 from shared.contracts.directory import PersonMerged, PersonRegistered
+from shared.contracts.model import Language
 from shared.contracts.selection import CityQualified, CityWithdrawn
 from shared.state.rows import mapping
 from tests.attendance.building import (
@@ -183,7 +184,7 @@ def naive(desk: Desk, by: By) -> dict[str | None, dict[str, int]]:
             for state in ("late", "left_early", "excused"):
                 groups[key][state] += record.state == state
     counted = set()
-    for place in sorted(desk.mind[Place], key=lambda one: one.person_id):
+    for place in sorted(desk.mind[Place], key=lambda one: (human(one.person_id) != one.person_id, one.person_id)):
         session = desk.mind[Session].get(place.session_id)
         who = human(place.person_id)
         if (
@@ -340,6 +341,22 @@ async def test_somebody_under_two_ids_counts_once_and_was_there_once(books: Book
     assert (before.counts[Figure.PEOPLE], before.minutes) == (3, 1020)
     await _opens_whom_it_counts(books, EVERYTHING)
     assert len(await books.lines(Figure.PRESENT, Asked(person_id="ewa"))) == 1
+
+
+async def test_as_of_before_a_merge_whoever_went_is_called_as_who_they_turned_out_to_be(books: Books) -> None:
+    """As on lists: names are today's, and today that is what they are called."""
+    desk = a_day()
+    desk.hear(heard(PersonMerged(person_id="ewa", into_person_id="anna"), at=LATER + MINUTE))
+    await books.hold(desk)
+    asked = Asked(as_of=LATER)
+    (late,) = await books.lines(Figure.LATE, asked)
+    people = {one.person_id: (one.given_name, one.family_name) for one in await books.lines(Figure.PEOPLE, asked)}
+    async with books.engine.connect() as connection:
+        called = await reporting.names_of(connection, By.PERSON, ["anna", "ewa"], Language.PL)
+
+    assert (late.human, late.given_name) == ("ewa", "Anna")
+    assert people["ewa"] == people["anna"] == ("Anna", "Żółć")
+    assert {key: one.name for key, one in called.items()} == dict.fromkeys(("anna", "ewa"), "Anna Żółć")
 
 
 async def test_a_correction_counts_from_when_it_was_heard(books: Books) -> None:
