@@ -258,6 +258,20 @@ def is_put_right(found: MeetingList | None, meeting: Meeting | None) -> bool:
     return meeting is None or meeting.starts_at <= found.awaited_at
 
 
+def had_closed(found: MeetingList | None, meeting: Meeting | None) -> bool:
+    """Whether the list of a day has closed, also if it is open to be put right: the day took place, whatever is said of it or of its session
+    after that. `meeting`: the day by the last word that had it."""
+    return found is not None and (not found.is_open or is_put_right(found, meeting))
+
+
+def day_of(working: Working, session_id: str, meeting_id: str) -> Meeting | None:
+    """The day that what is recorded at a meeting has to be of. None: its list had closed, so that it stands wherever its day is by now, also
+    while it is put right; or there is no such meeting."""
+    session = working[Session].get(session_id)
+    meeting = session.meeting(meeting_id) if session else None
+    return None if had_closed(working[MeetingList].get(session_id, meeting_id), meeting) else meeting
+
+
 def took_place(working: Working, session: Session, meeting_id: str) -> bool:
     """Whether a day that the session has no more took place: its list has closed, also if it is open to be put right."""
     found = working[MeetingList].get(session.session_id, meeting_id)

@@ -353,7 +353,7 @@ async def progress(connection: AsyncConnection, targets: Sequence[Target], asked
 
 @immutable
 class Delivered:
-    """A meeting that somebody has held: it is over, its session takes place, and somebody was seen there."""
+    """A meeting that somebody has held: it is over, took place, and somebody was seen there."""
 
     trainer_id: str
     session_id: str
@@ -387,10 +387,7 @@ async def _delivered(connection: AsyncConnection, asked: Asked, now: dt.datetime
     statement = (
         sa.select(*(meeting.c[name] for name in names))
         .select_from(meeting.join(seen, same))
-        .where(
-            meeting.c.state.in_(TAKES_PLACE),
-            meeting.c.ends_at <= sa.bindparam("over_at", type_=MOMENT),
-        )
+        .where(meeting.c.ends_at <= sa.bindparam("over_at", type_=MOMENT))
         .order_by(meeting.c.starts_at, meeting.c.session_id, meeting.c.meeting_id)
     )
     over = {"over_at": min(asked.as_of or now, now)}  # Of a moment to come nothing is over yet that is not over now.
@@ -425,9 +422,11 @@ def _length(meeting: Any, gone: Sequence[Span]) -> int:
 
 
 def _that_took_place(asked: Asked) -> sa.Subquery:
-    """Every meeting that is planned, and those that were dropped, or called otherwise, after their lists had closed."""
+    """Every meeting of a session that takes place, and each whose list had closed before its session was called off, or it was dropped or
+    called otherwise."""
     meeting, gone = meetings(asked), dropped(asked)
-    planned = sa.select(*meeting.c, sa.false().label("is_gone"))
+    takes_place = sa.or_(meeting.c.state.in_(TAKES_PLACE), took_place(meeting, asked))
+    planned = sa.select(*meeting.c, sa.false().label("is_gone")).where(takes_place)
     return sa.union_all(planned, sa.select(*gone.c, sa.true()).where(took_place(gone, asked))).subquery()
 
 

@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.attendance import answers, views
 from services.attendance.answers import Seen
 from services.attendance.history import words_of
-from services.attendance.lists import ListRules
-from services.attendance.scanning import MARK_STANDS, is_of_another_day
+from services.attendance.lists import ListRules, had_closed
+from services.attendance.scanning import MARK_STANDS, told_of
 from services.attendance.state import MeetingList, Person, Place, Record, RecordSaid, Session
 from services.attendance.store import PERSON, PLACE, RECORD, RECORD_SAID
 from services.attendance.views import MOST_PEOPLE, by_human, list_row, shown, survivors, town_names
@@ -59,8 +59,7 @@ async def of_meeting(
             records.get(person_id),
             towns,
             closed=closed,
-            meeting=meeting,
-            rules=rules,
+            told=told_of(records.get(person_id), meeting, rules, is_closed=had_closed(found, meeting)),
             is_contradicted=person_id in contradicted,
             was_awaited=person_id in seated,
         )
@@ -76,14 +75,10 @@ def _on_list(
     towns: dict[str, str],
     *,
     closed: MeetingList | None,
-    meeting: Meeting,
-    rules: ListRules,
+    told: Record | None,
     is_contradicted: bool,
     was_awaited: bool,
 ) -> answers.OnList:
-    told = record if record is not None and record.state.is_told else None
-    if told is not None and closed is None and is_of_another_day(told, meeting, rules):
-        told = None
     city_id = told.city_id if told is not None else (place.city_id if place else None)
     return answers.OnList(
         person_id=person_id,

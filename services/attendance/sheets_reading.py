@@ -17,7 +17,7 @@ from services.attendance.documents.sheets import (
     Programme,
     Training,
 )
-from services.attendance.lists import ListRules, in_order, who_trained
+from services.attendance.lists import ListRules, had_closed, in_order, who_trained
 from services.attendance.scanning import was_there
 from services.attendance.state import Place, Record, Session, SessionSaid
 from services.attendance.store import CERTIFICATE, PERSON, PLACE, RECORD, SESSION_SAID, TOPIC
@@ -27,9 +27,9 @@ from services.attendance.views import (
     Name,
     awaited,
     by_human,
-    closed_rows,
     days_gone,
     ids_of,
+    lists_of,
     names_of_people,
     survivors,
     town_names,
@@ -102,10 +102,11 @@ async def list_sheet(
     at = sa.and_(RECORD.c.session_id == sa.bindparam("session_id"), any_of(RECORD.c.meeting_id, "meetings"))
     records = rows_as(Record, await connection.execute(sa.select(RECORD).where(at).limit(MOST_PEOPLE), of_session))
     its = {one.meeting_id: one for one in meetings}
-    lists = await closed_rows(connection, {session.session_id})
-    closed = {meeting_id: one for (_, meeting_id), one in lists.items() if meeting_id in its}
+    lists = await lists_of(connection, session.session_id)
+    closed = {meeting_id: one for meeting_id, one in lists.items() if meeting_id in its and not one.is_open}
+    stands = {meeting_id for meeting_id, one in its.items() if had_closed(lists.get(meeting_id), one)}
     then = await awaited(connection, rules, session.session_id, closed.values())
-    came = (one for one in records if was_there(one, its[one.meeting_id], rules, is_closed=one.meeting_id in closed))
+    came = (one for one in records if was_there(one, its[one.meeting_id], rules, is_closed=one.meeting_id in stands))
     towns = {one.person_id: one.city_id for one in came}
     is_open = len(closed) < len(its)
     towns |= {one.person_id: one.city_id for one in placed if one.state.has_seat and is_open}
@@ -189,7 +190,7 @@ async def papers(connection: AsyncConnection, rules: ListRules, session: Session
     newest = max(issued, key=lambda one: (one.is_valid, one.issued_on, one.series, one.serial), default=None)
     of_them = sa.and_(RECORD.c.session_id == session_id, RECORD.c.person_id.in_(ids))
     records = rows_as(Record, await connection.execute(sa.select(RECORD).where(of_them)))
-    closed = {meeting_id for _, meeting_id in await closed_rows(connection, {session_id})}
+    lists = await lists_of(connection, session_id)
     known = {one.meeting_id: one for one in session.meetings}
     if {one.meeting_id for one in records} - known.keys():
         gone = await days_gone(connection, {session_id: session})
@@ -197,7 +198,9 @@ async def papers(connection: AsyncConnection, rules: ListRules, session: Session
     came: dict[str, Attended] = {}
     for one in sorted(records, key=lambda one: (one.minutes or 0, one.person_id)):
         meeting = known.get(one.meeting_id)
-        if meeting is not None and was_there(one, meeting, rules, is_closed=one.meeting_id in closed):
+        if meeting is None:
+            continue
+        if was_there(one, meeting, rules, is_closed=had_closed(lists.get(one.meeting_id), meeting)):
             came[one.meeting_id] = Attended(meeting, one)
     return Papers(newest, came)
 

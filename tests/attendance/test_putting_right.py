@@ -18,6 +18,7 @@ from tests.attendance.building import (
     Desk,
     archived_list,
     cancelled,
+    close,
     day,
     enrolled,
     mark,
@@ -132,6 +133,15 @@ def test_a_list_that_is_open_to_be_put_right_closes_also_if_the_session_is_cance
     assert desk.certificates == ["RC-2026-0001 CertificateIssued"]
 
 
+def test_a_list_that_is_open_to_be_put_right_is_closed_by_whoever_asks_for_it_also_if_the_session_was_cancelled() -> (
+    None
+):
+    desk = kept()
+    desk.hear(reopening(), cancelled(at=LATER + HOUR))
+
+    assert desk.hear(close(at=LATER + 2 * HOUR)) == ["jan absent", CLOSED_1_1]
+
+
 def test_a_list_that_is_open_to_be_put_right_and_whose_day_is_moved_is_that_of_the_new_day() -> None:
     desk = kept()
     moved = day(days_later=7)
@@ -190,3 +200,19 @@ def test_a_list_whose_day_was_moved_while_it_was_put_right_and_dropped_then_hold
 
     assert desk.due() is None
     assert desk.certificates[-2:] == ["RC-2026-0002 CertificateIssued", "RC-2026-0001 CertificateSuperseded"]
+
+
+def test_a_list_that_is_put_right_leaves_whoever_was_there_as_they_were_also_if_its_date_had_been_put_right() -> None:
+    """Closed on the evening of the day that the planner names afterwards: by that date all codes were of another day, so that opened for one
+    line the list called everybody absent, and every certificate was revoked."""
+    desk = opened(scan("anna"), mark("jan", "excused"), close(at=DURING + 36 * HOUR))
+    desk.hear(rescheduled(day(days_later=1), at=DURING + 37 * HOUR))
+    stood, numbers = desk.certificates, desk.numbers()
+    opened_at = DURING + 38 * HOUR
+
+    desk.hear(reopening(at=opened_at))
+    assert desk.hear(scan("anna", made=DURING + DAY_LONG, at=opened_at + MINUTE)) == []  # They are there already.
+    desk.pass_to(opened_at + RULES.close_after)
+
+    assert (desk.record("anna").state, desk.record("jan").state) == (Presence.PRESENT, Presence.EXCUSED)
+    assert (desk.numbers(), desk.certificates) == (numbers, stood)

@@ -123,6 +123,8 @@ def is_of_another_day(desk: Desk, record: Record) -> bool:
     when = record.scanned_at if record.state.came else record.meeting_starts_at
     if meeting is None or when is None or (found is not None and not found.is_open):
         return False
+    if found is not None and found.decided_by and found.awaited_at and meeting.starts_at <= found.awaited_at:
+        return False  # It is open to be put right: what it says stands.
     half_a_day, said_at = dt.timedelta(hours=12), record.scanned_at
     was_ahead = not record.state.came and said_at is not None and said_at < meeting.starts_at
     return when < meeting.starts_at - half_a_day or (was_ahead and when > meeting.ends_at + half_a_day)
@@ -562,6 +564,32 @@ async def test_a_trainer_has_held_a_day_that_was_called_otherwise_once_its_list_
     held = [(one.trainer_id, one.meetings, one.minutes) for one in await books.trainers(now=LATER + 2 * MINUTE)]
     assert held == [("t", 1, 360)]
     assert (await books.report()).total.minutes == 360
+
+
+@pytest.mark.parametrize("opened_again", [(), (reopening(at=LATER),)], ids=["closed", "open to be put right"])
+async def test_a_trainer_has_held_a_day_whose_list_had_closed_before_the_session_was_called_off(
+    books: Books, opened_again: tuple[Any, ...]
+) -> None:
+    """As whoever was there has been there: thirty people cannot have been trained for six hours by nobody. The day that was to come nobody held."""
+    days = (day(), day("day-2", days_later=1))
+    desk = Desk()
+    desk.hear(scheduled(*days, trainers=("t",)), enrolled("anna"), scan("anna"))
+    desk.pass_to(LATER)
+    desk.hear(*opened_again, cancelled(*days, at=LATER + MINUTE, trainers=("t",)))
+    await books.hold(desk)
+
+    held = [(one.trainer_id, one.meetings, one.minutes) for one in await books.trainers(now=LATER + 2 * MINUTE)]
+    assert held == [("t", 1, 360)]
+    assert (await books.report()).total.minutes == 360
+    assert [one.minutes for one in await books.trainers(Asked(as_of=LATER))] == [360]
+
+
+async def test_of_a_day_that_was_called_off_while_its_list_was_open_nobody_has_held_anything(books: Books) -> None:
+    desk = Desk()
+    desk.hear(scheduled(trainers=("t",)), enrolled("anna"), scan("anna"))
+    desk.hear(cancelled(at=DURING + MINUTE, trainers=("t",)))
+    await books.hold(desk)
+    assert await books.trainers() == []
 
 
 async def test_a_day_that_is_called_otherwise_while_its_list_is_put_right_stays_in_reports(books: Books) -> None:

@@ -783,4 +783,92 @@ MUTATIONS = (
             "tests/attendance/test_checking.py::test_a_ticket_of_a_day_whose_list_is_put_right_and_that_is_dropped_meanwhile_is_of_that_day",
         ),
     ),
+    Mutation(
+        "whoever was there stays so when a list is put right, wherever its day is by then",
+        "services/attendance/closing.py",
+        "if came(working, one, day, rules)]",
+        "if came(working, one, meeting, rules)]",
+        (
+            "tests/attendance/test_putting_right.py::test_a_list_that_is_put_right_leaves_whoever_was_there_as_they_were_also_if_its_date_had_been_put_right",
+        ),
+    ),
+    Mutation(
+        "an excuse stands when a list is put right, wherever its day is by then",
+        "services/attendance/closing.py",
+        '"first_closed_at": first, "of_day": day}',
+        '"first_closed_at": first, "of_day": meeting}',
+        (
+            "tests/attendance/test_putting_right.py::test_a_list_that_is_put_right_leaves_whoever_was_there_as_they_were_also_if_its_date_had_been_put_right",
+        ),
+    ),
+    Mutation(
+        "whoever was there is there already while a list is put right, wherever its day is by then",
+        "services/attendance/scanning.py",
+        "        if came(working, one, door.day, rules):",
+        "        if came(working, one, None if closed else meeting, rules):",
+        (
+            "tests/attendance/test_putting_right.py::test_a_list_that_is_put_right_leaves_whoever_was_there_as_they_were_also_if_its_date_had_been_put_right",
+        ),
+    ),
+    Mutation(
+        "a list that is put right shows who was there, wherever its day is by then",
+        "services/attendance/rosters.py",
+        "is_closed=had_closed(found, meeting)",
+        "is_closed=closed is not None",
+        (
+            "tests/attendance/test_views.py::test_a_list_that_is_put_right_shows_who_was_there_also_if_its_date_had_been_put_right",
+        ),
+    ),
+    Mutation(
+        "a roster shows who was there while a list is put right, wherever its day is by then",
+        "services/attendance/views.py",
+        "is_closed=meeting.meeting_id in stands",
+        "is_closed=meeting.meeting_id in closed",
+        (
+            "tests/attendance/test_views.py::test_a_list_that_is_put_right_shows_who_was_there_also_if_its_date_had_been_put_right",
+        ),
+    ),
+    Mutation(
+        "a session counts who was there while a list is put right, wherever its day is by then",
+        "services/attendance/views.py",
+        "[_EVER if stood else rules.scans_since(meeting) for",
+        "[rules.scans_since(meeting) for",
+        (
+            "tests/attendance/test_views.py::test_a_list_that_is_put_right_shows_who_was_there_also_if_its_date_had_been_put_right",
+        ),
+    ),
+    Mutation(
+        "of one human with two seats in a session one is counted",
+        "services/attendance/views.py",
+        "_count(human.distinct())",
+        "_count()",
+        (
+            "tests/attendance/test_merging.py::test_two_places_of_one_human_are_one_wherever_they_are_counted_and_of_the_town_of_the_id_that_stays",
+        ),
+    ),
+    Mutation(
+        "of two seats of one human that of the id that stays is counted",
+        "services/attendance/counting.py",
+        "        own_first = (place.c.person_id != human, place.c.person_id)",
+        "        own_first = (place.c.person_id,)",
+        (
+            "tests/attendance/test_merging.py::test_two_places_of_one_human_are_one_wherever_they_are_counted_and_of_the_town_of_the_id_that_stays",
+        ),
+    ),
+    Mutation(
+        "what a code says otherwise is decided by another mark",
+        "services/attendance/rosters.py",
+        "        UNCHANGED.c.event_id.in_(sa.select(stands.c.event_id)),\n",
+        "",
+        (
+            "tests/attendance/test_checking.py::test_what_a_code_says_otherwise_is_decided_by_another_mark_on_the_list_as_in_the_books",
+        ),
+    ),
+    Mutation(
+        "a list that is put right is closed by whoever asks, also if its session was cancelled meanwhile",
+        "services/attendance/asking_to_close.py",
+        "    if not session.state.takes_place and not had_closed(its, meeting):",
+        "    if not session.state.takes_place:",
+        ("tests/attendance/test_api.py::test_the_list_of_a_cancelled_session_is_closed_only_if_it_had_closed_before",),
+    ),
 )
