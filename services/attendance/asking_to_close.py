@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 from services.attendance import views
-from services.attendance.lists import CloseList, ListRules
+from services.attendance.lists import CloseList, ListRules, had_closed
 from services.attendance.paths import IS_HISTORY, NOT_BEGUN, SESSION_CANCELLED, found, meeting_of
-from services.attendance.state import Session
+from services.attendance.state import MeetingList, Session
 from shared.books.holding import Outcome, is_known
 from shared.books.watermark import is_heard
 from shared.contracts.model import Event
@@ -28,21 +28,23 @@ async def ask_to_close(
     heard = command(runtime, CloseList(session_id=session_id, meeting_id=meeting_id), actor, key)
     async with runtime.reading.connect() as connection:
         session = await views.session_row(connection, session_id)
-        closed = await views.closed_list(connection, session_id, meeting_id)
+        its = await views.list_row(connection, session_id, meeting_id)
         known = await is_known(connection, heard)
-    if closed is None and not known:
-        _check_may_close(session, session_id, meeting_id, rules, runtime)
+    if (its is None or its.is_open) and not known:
+        _check_may_close(session, meeting, its, rules, runtime)
         await _everything_heard(runtime)
     # Also if it is closed: the key may be that of another command.
     return heard, await runtime.commands.submit(heard)
 
 
 def _check_may_close(
-    session: Session | None, session_id: str, meeting_id: str, rules: ListRules, runtime: Runtime
+    session: Session | None, about: tuple[str, str], its: MeetingList | None, rules: ListRules, runtime: Runtime
 ) -> None:
+    """Of a session that was cancelled there is a list only if it had closed before that."""
+    session_id, meeting_id = about
     session = found(session, session_id)
     meeting = meeting_of(session, meeting_id)
-    if not session.state.takes_place:
+    if not session.state.takes_place and not had_closed(its, meeting):
         raise Problem(SESSION_CANCELLED, "a session that does not take place has no list")
     if runtime.service.clock() < meeting.starts_at:
         raise Problem(NOT_BEGUN, f"it begins at {meeting.starts_at.isoformat()}")

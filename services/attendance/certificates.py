@@ -136,7 +136,7 @@ def certificate_of(heard: Heard[CertificateFact]) -> Certificate:
 
 def derive_series(working: Working, old: FactRow | None, new: FactRow, heard: Heard[Any]) -> None:
     """A series goes on behind the highest number that anybody has stated in it: of those that leave room for more behind them."""
-    if isinstance(new, Certificate) and old is None and new.serial <= MOST_SERIAL - ROOM:
+    if isinstance(new, Certificate) and new.serial <= MOST_SERIAL - ROOM:
         known = working[Series].get(new.series)
         if known is None or known.last < new.serial:
             working[Series].put(Series(new.series, new.serial))

@@ -47,7 +47,7 @@ def decide_certificates(
     `at`: when a list has closed by itself. What is said of the session after that takes nothing, also if it is heard before the closing is
     decided: as if nobody had been late."""
     session = working[Session].get(session_id)
-    if session is None or not all_closed(working, session) or _is_put_right(working, session):
+    if session is None or not all_closed(working, session_id) or _is_put_right(working, session):
         return []
     then = session_at(working, session, at) if at is not None else session
     if not (session.state.takes_place or then.state.takes_place):
@@ -95,13 +95,9 @@ def _day_of(working: Working, session: Session, record: Record) -> dt.date | Non
     return record.scanned_at.astimezone(ISSUED_IN).date() if record.scanned_at else None
 
 
-def all_closed(working: Working, session: Session) -> bool:
-    """Whether every list is closed, at least one of them by us: of a session that others have kept they certify, too."""
-    return _all_closed(working, session.session_id)
-
-
 @worked_out_of(Session, MeetingList, Takeover)
-def _all_closed(working: Working, session_id: str) -> bool:
+def all_closed(working: Working, session_id: str) -> bool:
+    """Whether every list is closed, at least one of them by us: of a session that others have kept they certify, too."""
     session = working[Session].get(session_id)
     meetings = session.meetings if session is not None else ()
     closed = [closed_list(working, session_id, meeting.meeting_id) for meeting in meetings]

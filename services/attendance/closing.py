@@ -20,7 +20,15 @@ from typing import Any, assert_never
 
 from services.attendance.history import PlaceSaid, places_at
 from services.attendance.humans import counted_elsewhere, of_humans, trainers_of
-from services.attendance.lists import ListRules, awaited_at, closed_list, is_put_right, meeting_once, records_of
+from services.attendance.lists import (
+    ListRules,
+    awaited_at,
+    closed_list,
+    day_of,
+    is_put_right,
+    meeting_once,
+    records_of,
+)
 from services.attendance.minutes import Span, as_it_was
 from services.attendance.outcomes import is_ours
 from services.attendance.scanning import came, is_of_another_day, role_of
@@ -63,11 +71,12 @@ def closes_now(working: Working, session_id: str, meeting_id: str, rules: ListRu
 def decide_closing(
     working: Working, session_id: str, meeting_id: str, rules: ListRules, *, at: dt.datetime
 ) -> list[Fact]:
-    """Closes the list of a meeting: who is absent, and the numbers. One that was opened to be put right awaits whom it awaited."""
-    meeting = _meeting(working, session_id, meeting_id)
-    there = [one for one in records_of(working, session_id, meeting_id) if came(working, one, meeting, rules)]
+    """Closes the list of a meeting: who is absent, and the numbers. One that was opened to be put right awaits whom it awaited, and who was
+    there by it was there."""
+    meeting, day = _meeting(working, session_id, meeting_id), day_of(working, session_id, meeting_id)
+    there = [one for one in records_of(working, session_id, meeting_id) if came(working, one, day, rules)]
     first = _first_closing(working[MeetingList].get(session_id, meeting_id), meeting)
-    when: dict[str, Any] = {"closed_at": at, "first_closed_at": first, "of_day": meeting}
+    when: dict[str, Any] = {"closed_at": at, "first_closed_at": first, "of_day": day}
     facts, numbers = _list(working, session_id, meeting_id, rules, there, **when)
     return [*facts, numbers]
 

@@ -207,7 +207,7 @@ async def elsewhere(connection: AsyncConnection, asked: Asked) -> tuple[tuple[st
     said_again = said_again.having(sa.func.count() > 1)
     starts = sa.select(meeting.c.session_id, meeting.c.meeting_id, meeting.c.starts_at, meeting.c.ends_at)
     starts = starts.where(meeting.c.session_id.in_(said_again), meeting.c.ends_at >= asked.live_since)
-    starts = starts.where(~is_closed(meeting, asked))
+    starts = starts.where(~took_place(meeting, asked))
     gone = dropped(asked)
     lost = sa.select(gone.c.session_id, gone.c.meeting_id).where(~took_place(gone, asked))
     moment = moment_of(asked)
@@ -237,22 +237,18 @@ async def elsewhere(connection: AsyncConnection, asked: Asked) -> tuple[tuple[st
     return tuple(tuple(one) for one in await connection.execute(found, about | moment))
 
 
-def took_place(gone: sa.FromClause, asked: Asked) -> sa.ColumnElement[bool]:
-    """Whether a meeting that was dropped took place: its list had closed, also if it is open to be put right (`lists.is_put_right`)."""
-    same = (LIST_TABLE.c.session_id == gone.c.session_id, LIST_TABLE.c.meeting_id == gone.c.meeting_id)
-    is_put_right = [
-        LIST_TABLE.c.is_open,
-        LIST_TABLE.c.decided_by.is_not(None),
-        LIST_TABLE.c.awaited_at >= gone.c.starts_at,
-    ]
-    is_put_right += [LIST_TABLE.c.decided_at <= AS_OF] if asked.as_of else []
-    return sa.exists().where(*same, sa.or_(_was_closed(asked), sa.and_(*is_put_right)))
-
-
-def is_closed(meeting: sa.FromClause, asked: Asked) -> sa.ColumnElement[bool]:
-    """Whether the list of a meeting was closed at the moment asked for."""
+def took_place(meeting: sa.FromClause, asked: Asked) -> sa.ColumnElement[bool]:
+    """Whether a meeting took place whatever was said of it or of its session since: its list had closed, also if it is open to be put right
+    (`lists.had_closed`)."""
+    put_right = [is_put_right(meeting)] + ([LIST_TABLE.c.decided_at <= AS_OF] if asked.as_of else [])
     same = (LIST_TABLE.c.session_id == meeting.c.session_id, LIST_TABLE.c.meeting_id == meeting.c.meeting_id)
-    return sa.exists().where(*same, _was_closed(asked))
+    return sa.exists().where(*same, sa.or_(_was_closed(asked), sa.and_(*put_right)))
+
+
+def is_put_right(meeting: sa.FromClause) -> sa.ColumnElement[bool]:
+    """Whether a list had closed, and somebody has opened it to be put right (`lists.is_put_right`)."""
+    is_opened = sa.and_(LIST_TABLE.c.is_open, LIST_TABLE.c.decided_by.is_not(None))
+    return sa.and_(is_opened, LIST_TABLE.c.awaited_at >= meeting.c.starts_at)
 
 
 def _was_closed(asked: Asked) -> sa.ColumnElement[bool]:
@@ -438,7 +434,8 @@ def _places(asked: Asked, known: Known) -> sa.Select[Any]:
         .where(place.c.state.in_(SEATED), sa.func.coalesce(session.c.state.in_(TAKES_PLACE), sa.true()))
     )
     if known.into:  # Two places of one human in one session are one.
-        found = found.ext(distinct_on(place.c.session_id, human)).order_by(place.c.session_id, human, place.c.person_id)
+        own_first = (place.c.person_id != human, place.c.person_id)  # As on lists (`humans.of_humans`).
+        found = found.ext(distinct_on(place.c.session_id, human)).order_by(place.c.session_id, human, *own_first)
         one = found.subquery()
         return sa.select(*one.c)
     return found

@@ -26,10 +26,12 @@ from services.attendance.documents.sheets import Programme
 from services.attendance.exporting import Cell, as_csv
 from services.attendance.files import File
 from services.attendance.filing import ENDINGS, Store, sha256_of
+from services.attendance.lists import had_closed, is_put_right
 from services.attendance.settings import AttendanceSettings
-from services.attendance.state import RecordSaid, Session
+from services.attendance.state import MeetingList, RecordSaid, Session
 from shared.contracts.files import FileKind
 from shared.contracts.model import Language
+from shared.contracts.planner import Meeting
 from shared.values import immutable
 
 MOST_CERTIFICATES = 2_000
@@ -135,7 +137,13 @@ async def binder_of(
 ) -> Binder:
     """What belongs into it, by what is known now."""
     files = await files_reading.files_of(connection, session.session_id, limit=files_reading.MOST_FILES)
-    closed = await files_reading.closed_meetings(connection, session)
+    lists = await views.lists_of(connection, session.session_id)
+    gone = (await views.days_gone(connection, {session.session_id: session})).get(session.session_id, [])
+    planned = (
+        one for one in session.meetings if session.state.takes_place or had_closed(lists.get(one.meeting_id), one)
+    )
+    days = sorted((*planned, *gone), key=lambda one: (one.starts_at, one.meeting_id))
+    took_place = {one.meeting_id for one in gone} | {one.meeting_id for one in lists.values() if not one.is_open}
     roster = await views.roster(connection, settings.rules, session)
     said = await files_reading.said_of(connection, session.session_id)
     towns = await views.town_names(connection, [one.city_id for one in said if one.city_id])
@@ -144,8 +152,10 @@ async def binder_of(
     )
     leaves = [
         Leaf("list.pdf", "the attendance list, printed anew", partial(attendance_list_pdf, sheet)),
-        Leaf("records.csv", "who was there, as it stands", partial(_records, roster, said, towns, set(closed))),
-        Leaf("history.csv", "all that was said of it, by whom and why", partial(_history, said)),
+        Leaf("records.csv", "who was there, as it stands", partial(_records, roster, said, towns, took_place)),
+        Leaf(
+            "history.csv", "all that was said of it, by whom and why; times by Polish clocks", partial(_history, said)
+        ),
     ]
     issued = await sheets.certificates(
         connection, session_id=session.session_id, person_id=None, after="", limit=MOST_CERTIFICATES
@@ -163,27 +173,37 @@ async def binder_of(
     kept = [file for file in files if not file.is_removed]
     there: set[tuple[FileKind, str | None]] = {(file.kind, one.meeting_id) for file in kept for one in file.meetings}
     there |= {(file.kind, None) for file in kept if file.meeting_id is None}
-    missing = list(_missing(session, set(closed), there))
-    erased = sum(one.family_name is None and one.given_name is None for one in roster)
-    remarks = (
-        [f"{erased} of those on the list have no name here, or none any more: what was scanned may show it."]
-        if erased
-        else []
-    )
+    missing = list(_missing(days, lists, there))
+    remarks = []
+    if not session.state.takes_place:
+        remarks.append(f"The session is {session.state}: of days that did not take place nothing is asked for.")
+    if erased := sum(one.family_name is None and one.given_name is None for one in roster):
+        remarks.append(
+            f"{erased} of those on the list have no name here, or none any more: what was scanned may show it."
+        )
     return Binder(session, tuple(leaves), tuple(files), tuple(missing), tuple(remarks), now)
 
 
-def _missing(session: Session, closed: set[str], there: set[tuple[FileKind, str | None]]) -> Iterator[str]:
-    """What an auditor would ask for. A scan of the whole session's list is one of each meeting's."""
-    if not session.state.takes_place:
-        return
-    for meeting in session.meetings:
-        if meeting.meeting_id not in closed:
-            yield f"the closed list of {meeting.meeting_id}: it is open"
+def _missing(
+    days: Sequence[Meeting], lists: Mapping[str, MeetingList], there: set[tuple[FileKind, str | None]]
+) -> Iterator[str]:
+    """What an auditor would ask for, of each of these days. A scan of the whole session's list is one of each meeting's."""
+    for meeting in days:
+        its = lists.get(meeting.meeting_id)
+        if its is None or its.is_open:
+            yield f"the closed list of {meeting.meeting_id}: {_why_open(its, meeting)}"
         if not {(FileKind.SIGNED_LIST, meeting.meeting_id), (FileKind.SIGNED_LIST, None)} & there:
             yield f"the signed list of {meeting.meeting_id}"
-    if not any(kind is FileKind.AGENDA for kind, _ in there):
+    if days and not any(kind is FileKind.AGENDA for kind, _ in there):
         yield "the agenda"
+
+
+def _why_open(found: MeetingList | None, meeting: Meeting) -> str:
+    """Whoever reads of a list that is put right holds certificates of before that."""
+    if found is None or not is_put_right(found, meeting):
+        return "it is open"
+    opened = f"{found.decided_by} opened it at {found.decided_at.isoformat()} to put it right ({found.note})"
+    return f"it had closed, and {opened}; until it has closed again certificates are as they were before that"
 
 
 _HEAD = ("meeting_id", "person_id", "family_name", "given_name", "town", "place", "state", "minutes")
@@ -195,10 +215,9 @@ _SAID = (
 
 
 def _records(
-    roster: Sequence[OnRoster], said: Sequence[RecordSaid], towns: Mapping[str, str], closed: set[str]
+    roster: Sequence[OnRoster], said: Sequence[RecordSaid], towns: Mapping[str, str], took_place: set[str]
 ) -> bytes:
-    """Who was there, with the town that they came for then; also on days that were dropped, or called otherwise, once their lists had
-    closed."""
+    """Who was there, with the town that they came for then; also on days that took place and were dropped, or called otherwise, since."""
     stands = {(one.meeting_id, one.person_id): one for one in said}  # The last word of each.
     rows: list[list[Cell]] = []
     for one in roster:
@@ -211,7 +230,7 @@ def _records(
             rows.append(
                 [at.meeting_id, *who, towns.get(its or "") or one.town or its, one.place.value, state, at.minutes]
             )
-        for meeting_id in sorted(closed - planned):
+        for meeting_id in sorted(took_place - planned):
             record = stands.get((meeting_id, one.person_id))
             if record is not None and record.state.is_told:
                 its = record.city_id

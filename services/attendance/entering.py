@@ -162,7 +162,7 @@ class _Kept(Sheet):
 
 def _check_may_enter(runtime: Runtime, session: Session, meeting: Meeting, ground: Ground) -> None:
     """Of a session that was cancelled there is a list only if it had closed before that."""
-    if not session.state.takes_place and ground.is_open:
+    if not session.state.takes_place and not ground.had_closed:
         raise Problem(SESSION_CANCELLED, "a session that does not take place has no list")
     if runtime.service.clock() < meeting.ends_at:
         raise Problem(NOT_OVER, f"it ends at {meeting.ends_at.isoformat()}: a list is signed by then")

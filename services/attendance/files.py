@@ -10,7 +10,7 @@ import datetime as dt
 from typing import Any, ClassVar
 
 from services.attendance.outcomes import answered, is_ours
-from services.attendance.state import Session
+from services.attendance.state import MeetingList, Session
 from services.attendance.stating import actor_of
 from shared.contracts.files import FileAttached, FileFact, FileKind, FileRemoved, FileState, OfMeeting, Sha256
 from shared.contracts.model import Count, Id, Line, Request, members
@@ -78,7 +78,7 @@ def on_attach(working: Working, heard: Heard[AttachFile]) -> None:
     body = heard.body
     session, known = working[Session].get(body.session_id), working[File].get(body.session_id, body.sha256)
     meetings = _of_meetings(known, body)
-    if session is None or (body.meeting_id is not None and session.meeting(body.meeting_id) is None):
+    if session is None or (body.meeting_id is not None and not _has_had(working, session, body.meeting_id)):
         about = body.session_id if session is None else f"the meeting {body.meeting_id} of {body.session_id}"
         working.set_aside(heard, Reason.UNKNOWN_MEETING, f"nothing is known of {about}")
     elif known is not None and not is_ours(working, known):
@@ -92,6 +92,12 @@ def on_attach(working: Working, heard: Heard[AttachFile]) -> None:
             fields |= {name: getattr(known, name) for name in ("kind", "name")}
             fields["meeting_id"] = known.meeting_id if meetings else None
         working.say(FileAttached(**fields | _asked(working, heard), decided_at=working.now), cause=heard)
+
+
+def _has_had(working: Working, session: Session, meeting_id: str) -> bool:
+    """Whether a meeting is one of the session's, or was when its list closed: its papers are of that day, whatever it is called since."""
+    known = working[MeetingList].get(session.session_id, meeting_id)
+    return known is not None or session.meeting(meeting_id) is not None
 
 
 def _of_meetings(known: File | None, body: AttachFile) -> tuple[OfMeeting, ...]:

@@ -166,7 +166,8 @@ def file_routes(runtime: Runtime, settings: AttendanceSettings) -> Routes:
             raise Problem(NOT_ATTACHABLE, "it is empty" if not content else "its bytes are no PDF and no such picture")
         async with runtime.reading.connect() as connection:
             session = found(await views.session_row(connection, session_id), session_id)
-        if meeting_id is not None:
+            gone = (await views.days_gone(connection, {session_id: session})).get(session_id, [])
+        if meeting_id is not None and all(one.meeting_id != meeting_id for one in gone):
             meeting_of(session, meeting_id)
         sent = Sent(session_id, meeting_id, kind, name, media_type, content)
         heard, became = await attach(runtime, store, sent, actor, idempotency_key)

@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.attendance.files import File
 from services.attendance.history import words_of
-from services.attendance.state import MeetingList, Record, RecordSaid, Session
-from services.attendance.store import FILE, IS_CLOSED, LIST_TABLE, RECORD, RECORD_SAID
+from services.attendance.state import Record, RecordSaid
+from services.attendance.store import FILE, RECORD, RECORD_SAID
 from shared.postgres.database import rows_as
 
 MOST_FILES = 1_000
@@ -27,11 +27,6 @@ async def file(connection: AsyncConnection, session_id: str, sha256: str) -> Fil
     its = sa.select(FILE).where(FILE.c.session_id == session_id, FILE.c.sha256 == sha256)
     found = rows_as(File, await connection.execute(its))
     return found[0] if found else None
-
-
-async def closed_meetings(connection: AsyncConnection, session: Session) -> dict[str, MeetingList]:
-    its = sa.select(LIST_TABLE).where(LIST_TABLE.c.session_id == session.session_id, IS_CLOSED)
-    return {one.meeting_id: one for one in rows_as(MeetingList, await connection.execute(its))}
 
 
 async def said_of(connection: AsyncConnection, session_id: str) -> list[RecordSaid]:

@@ -28,8 +28,7 @@ class Folder:
         return await asyncio.to_thread(self._get, session_id, sha256)
 
     async def drop(self, session_id: str, sha256: str) -> None:
-        with _reached():
-            await asyncio.to_thread(self._path(session_id, sha256).unlink, missing_ok=True)
+        await asyncio.to_thread(self._drop, session_id, sha256)
 
     def _put(self, session_id: str, content: bytes) -> str:
         sha256 = sha256_of(content)
@@ -54,6 +53,13 @@ class Folder:
                 self.root.stat()  # A folder that is away says nothing of what is in it.
                 return None
         return as_attached(content, sha256)
+
+    def _drop(self, session_id: str, sha256: str) -> None:
+        with _reached():
+            try:
+                self._path(session_id, sha256).unlink()
+            except FileNotFoundError:
+                self.root.stat()  # A folder that is away has deleted nothing.
 
     def _path(self, session_id: str, sha256: str) -> Path:
         return self.root / name_of(session_id, sha256)

@@ -77,7 +77,7 @@ def counted_elsewhere(
 
 def trainers_of(working: Working, session: Session, ended_at: dt.datetime) -> set[str]:
     """Who trained the session's meeting that ended then, by the ids that stay."""
-    return {survivor(working, one) for one in who_trained(as_heard(working, session), ended_at)}
+    return {survivor(working, one) for one in who_trained(as_heard(working, session.session_id), ended_at)}
 
 
 def trains(working: Working, session: Session, person_id: str) -> bool:
@@ -107,7 +107,7 @@ def trained(working: Working, session: Session, meeting: Meeting | None, person_
     trainer, however late it is heard. What is said once it is over makes nobody a trainer of it but by `who_trained`."""
     if meeting is None or session.heard_at <= min(at, meeting.starts_at):  # Nothing has been said of it since.
         return trains(working, session, person_id)
-    if len(as_heard(working, session)) == 1:  # Nor before.
+    if len(as_heard(working, session.session_id)) == 1:  # Nor before.
         return trains(working, session, person_id)
     moments = {min(at, meeting.ends_at), meeting.ends_at}
     return any(survivor(working, person_id) in trainers_of(working, session, one) for one in moments)

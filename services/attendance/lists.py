@@ -116,13 +116,9 @@ def derive(working: Working, old: FactRow | None, new: FactRow, heard: Heard[Any
     if isinstance(new, Session):
         before = old.meetings if isinstance(old, Session) else ()
         for meeting_id in {meeting.meeting_id for meeting in (*before, *new.meetings)}:
-            _derive_due(working, new, meeting_id)
+            _derive_due(working, new.session_id, meeting_id)
     elif isinstance(new, MeetingList):
-        session = working[Session].get(new.session_id)
-        if new.is_open and session is not None:
-            _derive_due(working, session, new.meeting_id)
-        else:
-            working[Due].remove(LIST, list_subject(new.session_id, new.meeting_id))
+        _derive_due(working, new.session_id, new.meeting_id)
     derive_answer(working, heard)
 
 
@@ -147,13 +143,13 @@ def _asked_for(body: Any) -> str:
             return MarkRequested.asks_for if body.decided_by is not None else CheckInScanned.asks_for
 
 
-def _derive_due(working: Working, session: Session, meeting_id: str) -> None:
+def _derive_due(working: Working, session_id: str, meeting_id: str) -> None:
     """When a list closes by itself, if nobody has closed it: by all that was said of its session and the list as it stands, never by what
     was due before. Or a rebuild, which hears both in another order, would come to another moment."""
-    subject = list_subject(session.session_id, meeting_id)
-    found = working[MeetingList].get(session.session_id, meeting_id)
+    subject = list_subject(session_id, meeting_id)
+    found = working[MeetingList].get(session_id, meeting_id)
     closed = found is not None and not found.is_open
-    at = None if closed else closes_by_itself(as_heard(working, session), meeting_id, found, rules_of(working))
+    at = None if closed else closes_by_itself(as_heard(working, session_id), meeting_id, found, rules_of(working))
     if at is None:
         working[Due].remove(LIST, subject)
     else:
@@ -184,13 +180,9 @@ def closes_by_itself(
     return at
 
 
-def as_heard(working: Working, session: Session) -> Sequence[Session]:
-    """What was said of a session, in the order in which it was heard."""
-    return _as_heard(working, session.session_id)
-
-
 @worked_out_of(Session, SessionSaid)
-def _as_heard(working: Working, session_id: str) -> Sequence[Session]:
+def as_heard(working: Working, session_id: str) -> Sequence[Session]:
+    """What was said of a session, in the order in which it was heard."""
     said: dict[tuple[str, int], Session] = {
         (one.source, one.version): one for one in working[SessionSaid].where("session_id", session_id)
     }
@@ -215,13 +207,13 @@ def in_order(said: Iterable[Session], owner: str) -> list[Session]:
 
 def session_at(working: Working, session: Session, at: dt.datetime) -> Session:
     """A session as it was known at a moment, whatever has been said of it since."""
-    said = as_heard(working, session)
+    said = as_heard(working, session.session_id)
     return next((one for one in reversed(said) if one.heard_at <= at), said[0])
 
 
 def meeting_once(working: Working, session: Session, meeting_id: str) -> Meeting | None:
     """A meeting by the last word that had it: of a day that was dropped, or called otherwise, the hours that it had."""
-    said = reversed(as_heard(working, session))
+    said = reversed(as_heard(working, session.session_id))
     return next((meeting for one in said if (meeting := one.meeting(meeting_id)) is not None), None)
 
 
@@ -264,6 +256,20 @@ def is_put_right(found: MeetingList | None, meeting: Meeting | None) -> bool:
     if found is None or not found.is_open or found.decided_by is None or found.awaited_at is None:
         return False
     return meeting is None or meeting.starts_at <= found.awaited_at
+
+
+def had_closed(found: MeetingList | None, meeting: Meeting | None) -> bool:
+    """Whether the list of a day has closed, also if it is open to be put right: the day took place, whatever is said of it or of its session
+    after that. `meeting`: the day by the last word that had it."""
+    return found is not None and (not found.is_open or is_put_right(found, meeting))
+
+
+def day_of(working: Working, session_id: str, meeting_id: str) -> Meeting | None:
+    """The day that what is recorded at a meeting has to be of. None: its list had closed, so that it stands wherever its day is by now, also
+    while it is put right; or there is no such meeting."""
+    session = working[Session].get(session_id)
+    meeting = session.meeting(meeting_id) if session else None
+    return None if had_closed(working[MeetingList].get(session_id, meeting_id), meeting) else meeting
 
 
 def took_place(working: Working, session: Session, meeting_id: str) -> bool:

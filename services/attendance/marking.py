@@ -19,7 +19,7 @@ from services.attendance.humans import (
     trained,
     trains,
 )
-from services.attendance.lists import ListRules, closed_list, meeting_once, seen_at, took_place
+from services.attendance.lists import ListRules, closed_list, day_of, meeting_once, seen_at, took_place
 from services.attendance.minutes import minutes_of, whole_of
 from services.attendance.outcomes import Refused, Unchanged, Wait, is_ours
 from services.attendance.scanning import came, is_of_another_day, role_of
@@ -166,7 +166,7 @@ def _link(
         return Refused(Reason.FOREIGN_WRITER, f"{record.source} says who came here, and alone may correct it")
     asked = _asked(working, heard)
     gone = taken_back(walk_in, NotAwaited.LINKED, now, linked_to=body.person_id, method=Method(body.method), **asked)
-    if record is not None and came(working, record, None if closed else meeting, rules):
+    if record is not None and came(working, record, day_of(working, body.session_id, body.meeting_id), rules):
         return [gone]
     with_place, city_id = _place_of(working, body.session_id, body.person_id, closed, rules)
     fields = {name: getattr(walk_in, name) for name in CARRIED} | asked

@@ -8,8 +8,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.attendance.counting import TAKES_PLACE, Asked, meetings
+from services.attendance.counting import TAKES_PLACE, Asked, dropped, is_put_right, meetings
 from services.attendance.lists import ListRules
+from services.attendance.rosters import words_that_stand
 from services.attendance.scanning import MARK_STANDS
 from services.attendance.state import WALK_IN
 from services.attendance.store import (
@@ -20,7 +21,6 @@ from services.attendance.store import (
     LIST_TABLE,
     OURS,
     RECORD,
-    RECORD_SAID,
     SESSION,
 )
 from services.attendance.views import SURVIVOR
@@ -31,7 +31,7 @@ from shared.postgres.tables import UNCHANGED
 LONG_AFTER = dt.timedelta(days=1)
 """So long after it should have closed an open list is no list that closes in a moment."""
 _count = sa.func.count
-_MEETING = meetings(Asked())
+_MEETING, _GONE = meetings(Asked()), dropped(Asked())
 
 
 async def open_matters(connection: AsyncConnection, rules: ListRules) -> dict[str, int]:
@@ -47,15 +47,9 @@ async def open_matters(connection: AsyncConnection, rules: ListRules) -> dict[st
 
 
 def _contradictions() -> sa.Select[int]:
-    """People of whom a code was read that says otherwise than what somebody has marked, where that mark stands still: also one that a rule
-    has said anew since."""
-    same = ("session_id", "meeting_id", "person_id", "request_source", "request_id")
-    said_anew = RECORD_SAID.join(RECORD, sa.and_(*(RECORD_SAID.c[one] == RECORD.c[one] for one in same)))
-    standing = sa.union_all(
-        sa.select(RECORD.c.event_id), sa.select(RECORD_SAID.c.event_id).select_from(said_anew)
-    ).subquery()
+    """People of whom a code was read that says otherwise than what somebody has marked, where that mark stands still."""
     return sa.select(_count(UNCHANGED.c.subject.distinct())).where(
-        UNCHANGED.c.outcome == MARK_STANDS, UNCHANGED.c.event_id.in_(sa.select(standing.c.event_id))
+        UNCHANGED.c.outcome == MARK_STANDS, UNCHANGED.c.event_id.in_(sa.select(words_that_stand().c.event_id))
     )
 
 
@@ -92,9 +86,15 @@ def _left_open(rules: ListRules) -> sa.Select[int]:
     )
 
 
+def _put_right() -> sa.Subquery:
+    """Sessions in which a list is open to be put right of a day that they have no more."""
+    its_list = sa.and_(LIST_TABLE.c.session_id == _GONE.c.session_id, LIST_TABLE.c.meeting_id == _GONE.c.meeting_id)
+    return sa.select(_GONE.c.session_id).join(LIST_TABLE, its_list).where(is_put_right(_GONE)).subquery("put_right")
+
+
 def _certificates_in_doubt(rules: ListRules) -> sa.Select[int]:
     """People who have earned a certificate by the closed lists of a session and have none, or have one of ours that says something else.
-    What `decide_certificates` would say, counted without it."""
+    What `decide_certificates` would say, counted without it: nothing, while a list is put right of a day that the session has no more."""
     its_list = sa.and_(
         LIST_TABLE.c.session_id == _MEETING.c.session_id, LIST_TABLE.c.meeting_id == _MEETING.c.meeting_id
     )
@@ -103,7 +103,7 @@ def _certificates_in_doubt(rules: ListRules) -> sa.Select[int]:
     closed = (
         sa.select(_MEETING.c.session_id, share.label("share"))
         .select_from(_MEETING.outerjoin(LIST_TABLE, sa.and_(its_list, IS_CLOSED)))
-        .where(_MEETING.c.state.in_(TAKES_PLACE))
+        .where(_MEETING.c.state.in_(TAKES_PLACE), _MEETING.c.session_id.not_in(sa.select(_put_right().c.session_id)))
         .group_by(_MEETING.c.session_id)
         .having(sa.func.bool_and(LIST_TABLE.c.session_id.is_not(None)), sa.func.bool_or(LIST_TABLE.c.source == OURS))
         .subquery()

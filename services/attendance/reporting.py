@@ -45,7 +45,7 @@ from services.attendance.minutes import Span, length_of, own_hours
 from services.attendance.state import Record, Session, SessionSaid
 from services.attendance.store import PERSON, RECORD, RECORD_SAID, SESSION, SESSION_SAID, TOPIC
 from services.attendance.targets import Target
-from services.attendance.views import town_names
+from services.attendance.views import FAMILY_NAME, GIVEN_NAME, NOBODY, SURVIVOR, names_of_people, town_names
 from shared.alphabet import by_name, polish
 from shared.contracts.model import Language
 from shared.contracts.planner import SessionKind
@@ -223,11 +223,11 @@ async def lines_of(
     statement = (
         sa.select(
             *(line[name] for name in ("session_id", "meeting_id", "person_id", "human")),
-            PERSON.c.given_name,
-            PERSON.c.family_name,
+            GIVEN_NAME,
+            FAMILY_NAME,
             *(line[name] for name in ("city_id", "state", "with_place", "minutes", "entry_at", "exit_at")),
         )
-        .select_from(lines.joined.outerjoin(PERSON, PERSON.c.person_id == line.human))
+        .select_from(_with_names(lines.joined, line.human))
         .where(IS[figure](line), *lines.conditions)
         .order_by(*order)
         .limit(limit)
@@ -237,6 +237,12 @@ async def lines_of(
         statement = statement.where(sa.tuple_(*order) > sa.tuple_(session_id, meeting_id, person_id))
     found = await connection.execute(statement, values(asked, known))
     return [Line(*tuple(one)) for one in found]
+
+
+def _with_names(rows: Any, human: sa.ColumnElement[Any]) -> Any:
+    """These rows, with what each human is called today: also who has turned out to be somebody else since the moment asked for."""
+    named = rows.outerjoin(PERSON, PERSON.c.person_id == human)
+    return named.outerjoin(SURVIVOR, SURVIVOR.c.person_id == human)
 
 
 @immutable
@@ -262,14 +268,14 @@ async def people_of(
     statement = (
         sa.select(
             first.c.human,
-            PERSON.c.given_name,
-            PERSON.c.family_name,
+            GIVEN_NAME,
+            FAMILY_NAME,
             first.c.meetings,
             first.c.minutes,
             first.c.first_at,
             first.c.last_at,
         )
-        .select_from(first.outerjoin(PERSON, PERSON.c.person_id == first.c.human))
+        .select_from(_with_names(first, first.c.human))
         .where(first.c.human > after, *(_in_period(first.c.day_at, asked) if is_new else ()))
         .order_by(first.c.human)
         .limit(limit)
@@ -347,7 +353,7 @@ async def progress(connection: AsyncConnection, targets: Sequence[Target], asked
 
 @immutable
 class Delivered:
-    """A meeting that somebody has held: it is over, its session takes place, and somebody was seen there."""
+    """A meeting that somebody has held: it is over, took place, and somebody was seen there."""
 
     trainer_id: str
     session_id: str
@@ -381,10 +387,7 @@ async def _delivered(connection: AsyncConnection, asked: Asked, now: dt.datetime
     statement = (
         sa.select(*(meeting.c[name] for name in names))
         .select_from(meeting.join(seen, same))
-        .where(
-            meeting.c.state.in_(TAKES_PLACE),
-            meeting.c.ends_at <= sa.bindparam("over_at", type_=MOMENT),
-        )
+        .where(meeting.c.ends_at <= sa.bindparam("over_at", type_=MOMENT))
         .order_by(meeting.c.starts_at, meeting.c.session_id, meeting.c.meeting_id)
     )
     over = {"over_at": min(asked.as_of or now, now)}  # Of a moment to come nothing is over yet that is not over now.
@@ -419,9 +422,11 @@ def _length(meeting: Any, gone: Sequence[Span]) -> int:
 
 
 def _that_took_place(asked: Asked) -> sa.Subquery:
-    """Every meeting that is planned, and those that were dropped, or called otherwise, after their lists had closed."""
+    """Every meeting of a session that takes place, and each whose list had closed before its session was called off, or it was dropped or
+    called otherwise."""
     meeting, gone = meetings(asked), dropped(asked)
-    planned = sa.select(*meeting.c, sa.false().label("is_gone"))
+    takes_place = sa.or_(meeting.c.state.in_(TAKES_PLACE), took_place(meeting, asked))
+    planned = sa.select(*meeting.c, sa.false().label("is_gone")).where(takes_place)
     return sa.union_all(planned, sa.select(*gone.c, sa.true()).where(took_place(gone, asked))).subquery()
 
 
@@ -444,12 +449,11 @@ async def trainers(connection: AsyncConnection, asked: Asked, now: dt.datetime) 
     meetings_held: dict[str, list[Delivered]] = defaultdict(list)
     for one in held:
         meetings_held[one.trainer_id].append(one)
-    called = sa.select(PERSON.c.person_id, PERSON.c.given_name, PERSON.c.family_name)
-    rows = await connection.execute(called.where(any_of(PERSON.c.person_id, "ids")), {"ids": sorted(meetings_held)})
-    names = {row.person_id: (row.given_name, row.family_name) for row in rows}
+    names = await names_of_people(connection, meetings_held)
     return [
-        Trainer(trainer_id, *names.get(trainer_id, (None, None)), len(each), sum(one.minutes for one in each))
+        Trainer(trainer_id, given, family, len(each), sum(one.minutes for one in each))
         for trainer_id, each in sorted(meetings_held.items())
+        for family, given in [names.get(trainer_id, NOBODY)]
     ]
 
 
@@ -489,11 +493,10 @@ async def names_of(connection: AsyncConnection, by: By, keys: Sequence[str], lan
         case By.TOWN:
             return {key: Called(name, polish(name)) for key, name in (await town_names(connection, keys)).items()}
         case By.PERSON:
-            person = sa.select(PERSON.c.person_id, PERSON.c.given_name, PERSON.c.family_name)
-            rows = await connection.execute(person.where(any_of(PERSON.c.person_id, "keys")), {"keys": list(keys)})
+            people = await names_of_people(connection, keys)
             return {
                 person_id: Called(name, by_name(family, given, person_id))
-                for person_id, given, family in rows
+                for person_id, (family, given) in people.items()
                 if (name := " ".join(filter(None, (given, family))))
             }
         case By.TOPIC:

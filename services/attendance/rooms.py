@@ -24,6 +24,7 @@ MOST_WRONG = 20
 """So many wrong codes may one person type at one training: of a million codes about three are right at a time."""
 MOST_REMEMBERED = 20_000
 """Of how many people it is remembered how often they were wrong."""
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _LOOK_BACK = dt.timedelta(minutes=10)
 """For so long a code that was shown is known to be old, and not merely wrong."""
 
@@ -97,8 +98,7 @@ class RoomRules:
 
     def shown_from(self, now: dt.datetime) -> dt.datetime:
         """Since when the code of this moment is shown."""
-        seconds = self._window(now) * int(self.code_lives.total_seconds())
-        return dt.datetime.fromtimestamp(seconds, dt.UTC)
+        return _EPOCH + self._window(now) * self.code_lives
 
     def code(self, key: bytes, session_id: str, meeting_id: str, moment: dt.datetime) -> str:
         """The code that the screen of this meeting shows at a moment."""
@@ -106,7 +106,7 @@ class RoomRules:
         return HOTP(secret, DIGITS, SHA256()).generate(self._window(moment)).decode("ascii")
 
     def _window(self, moment: dt.datetime) -> int:
-        return int(moment.timestamp() // self.code_lives.total_seconds())
+        return (moment - _EPOCH) // self.code_lives
 
 
 @immutable

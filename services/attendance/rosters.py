@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.attendance import answers, views
 from services.attendance.answers import Seen
 from services.attendance.history import words_of
-from services.attendance.lists import ListRules
-from services.attendance.scanning import MARK_STANDS, is_of_another_day
+from services.attendance.lists import ListRules, had_closed
+from services.attendance.scanning import MARK_STANDS, told_of
 from services.attendance.state import MeetingList, Person, Place, Record, RecordSaid, Session
 from services.attendance.store import PERSON, PLACE, RECORD, RECORD_SAID
 from services.attendance.views import MOST_PEOPLE, by_human, list_row, shown, survivors, town_names
@@ -59,8 +59,7 @@ async def of_meeting(
             records.get(person_id),
             towns,
             closed=closed,
-            meeting=meeting,
-            rules=rules,
+            told=told_of(records.get(person_id), meeting, rules, is_closed=had_closed(found, meeting)),
             is_contradicted=person_id in contradicted,
             was_awaited=person_id in seated,
         )
@@ -76,14 +75,10 @@ def _on_list(
     towns: dict[str, str],
     *,
     closed: MeetingList | None,
-    meeting: Meeting,
-    rules: ListRules,
+    told: Record | None,
     is_contradicted: bool,
     was_awaited: bool,
 ) -> answers.OnList:
-    told = record if record is not None and record.state.is_told else None
-    if told is not None and closed is None and is_of_another_day(told, meeting, rules):
-        told = None
     city_id = told.city_id if told is not None else (place.city_id if place else None)
     return answers.OnList(
         person_id=person_id,
@@ -112,12 +107,23 @@ def _seen(told: Record | None, closed: MeetingList | None, *, was_awaited: bool)
 async def _contradicted(
     connection: AsyncConnection, session_id: str, meeting_id: str, people: Sequence[str]
 ) -> set[str]:
-    """Of whom a code was read that says otherwise than somebody has marked."""
+    """Of whom a code was read that says otherwise than somebody has marked, where that mark stands still."""
     about = {f"session/{session_id}/meeting/{meeting_id}/person/{person_id}": person_id for person_id in people}
+    stands = words_that_stand(RECORD.c.session_id == session_id, RECORD.c.meeting_id == meeting_id)
     told = sa.select(UNCHANGED.c.subject).where(
-        any_of(UNCHANGED.c.subject, "subjects"), UNCHANGED.c.outcome == MARK_STANDS
+        any_of(UNCHANGED.c.subject, "subjects"),
+        UNCHANGED.c.outcome == MARK_STANDS,
+        UNCHANGED.c.event_id.in_(sa.select(stands.c.event_id)),
     )
     return {about[row[0]] for row in await connection.execute(told, {"subjects": sorted(about)})}
+
+
+def words_that_stand(*whose: sa.ColumnElement[bool]) -> sa.Subquery:
+    """The facts by which what is recorded of these stands: the newest, and what said it for the same request before a rule said it anew."""
+    same = ("session_id", "meeting_id", "person_id", "request_source", "request_id")
+    said_anew = RECORD_SAID.join(RECORD, sa.and_(*(RECORD_SAID.c[one] == RECORD.c[one] for one in same)))
+    before = sa.select(RECORD_SAID.c.event_id).select_from(said_anew).where(*whose)
+    return sa.union_all(sa.select(RECORD.c.event_id).where(*whose), before).subquery("standing")
 
 
 async def history_of(

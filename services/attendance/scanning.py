@@ -10,7 +10,7 @@ import datetime as dt
 from collections.abc import Sequence
 
 from services.attendance.humans import counted_elsewhere, is_anothers, of_survivor, place_of, there_since, trained
-from services.attendance.lists import ListRules, closed_list, meeting_once, rules_of, took_place
+from services.attendance.lists import ListRules, closed_list, day_of, meeting_once, rules_of, took_place
 from services.attendance.minutes import Codes, Span, by_code, codes_of
 from services.attendance.outcomes import Refused, Unchanged, Wait, is_ours
 from services.attendance.rulebook import ScanRule
@@ -93,6 +93,8 @@ class Door:
     session: Session | None
     meeting: Meeting | None
     """As it is planned now."""
+    day: Meeting | None
+    """That what is recorded there has to be of."""
     closed: MeetingList | None
     codes: Codes | None
     """Of the meeting."""
@@ -111,9 +113,10 @@ def door_of(working: Working, session_id: str, meeting_id: str) -> Door:
     meeting = session.meeting(meeting_id) if session else None
     closed = closed_list(working, session_id, meeting_id)
     if meeting is None:
-        return Door(session, None, closed, None, None)
+        return Door(session, None, None, closed, None, None)
     takes = rules.scans_since(meeting), rules.scans_until(meeting)
-    return Door(session, meeting, closed, codes_of(meeting, rules), takes)
+    day = day_of(working, session_id, meeting_id)
+    return Door(session, meeting, day, closed, codes_of(meeting, rules), takes)
 
 
 def decide_scan(
@@ -131,7 +134,7 @@ def decide_scan(
     ):
         return Refused(Reason.IMPLAUSIBLE_TIME, wrong.detail)
     for one in recorded:
-        if came(working, one, None if closed else meeting, rules):
+        if came(working, one, door.day, rules):
             return Unchanged(ALREADY_PRESENT, one.event_id)
     for row in (*recorded, closed):
         if row is not None and not is_ours(working, row):
@@ -191,7 +194,14 @@ def came(working: Working, record: Record, meeting: Meeting | None, rules: ListR
 def was_there(record: Record, meeting: Meeting, rules: ListRules, *, is_closed: bool) -> bool:
     """Whether this record tells whoever reads it that the person came to the meeting as it is planned now: while its list is open, not
     if that was another day."""
-    return record.state.came and (is_closed or not is_of_another_day(record, meeting, rules))
+    return record.state.came and told_of(record, meeting, rules, is_closed=is_closed) is not None
+
+
+def told_of(record: Record | None, meeting: Meeting, rules: ListRules, *, is_closed: bool) -> Record | None:
+    """A record, as far as it tells whoever reads it of the meeting as it is planned now: while its list is open, not if that was another day."""
+    if record is None or not record.state.is_told:
+        return None
+    return record if is_closed or not is_of_another_day(record, meeting, rules) else None
 
 
 def is_of_another_day(record: Record, meeting: Meeting, rules: ListRules) -> bool:

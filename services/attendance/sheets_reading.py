@@ -17,20 +17,20 @@ from services.attendance.documents.sheets import (
     Programme,
     Training,
 )
-from services.attendance.lists import ListRules, in_order, who_trained
+from services.attendance.lists import ListRules, had_closed, in_order, who_trained
 from services.attendance.scanning import was_there
 from services.attendance.state import Place, Record, Session, SessionSaid
 from services.attendance.store import CERTIFICATE, PERSON, PLACE, RECORD, SESSION_SAID, TOPIC
 from services.attendance.views import (
-    FAMILY_NAME,
-    GIVEN_NAME,
     MOST_PEOPLE,
-    SURVIVOR,
+    NOBODY,
+    Name,
     awaited,
     by_human,
-    closed_rows,
     days_gone,
     ids_of,
+    lists_of,
+    names_of_people,
     survivors,
     town_names,
 )
@@ -40,14 +40,6 @@ from shared.contracts.planner import Meeting
 from shared.postgres.database import any_of, rows_as
 from shared.values import immutable
 
-Name = tuple[str | None, str | None]
-"""The family's and the given one, as far as they are known."""
-NOBODY: Name = (None, None)
-_NAMES = (
-    sa.select(PERSON.c.person_id, FAMILY_NAME.label("family_name"), GIVEN_NAME.label("given_name"))
-    .outerjoin(SURVIVOR, SURVIVOR.c.person_id == PERSON.c.person_id)
-    .where(any_of(PERSON.c.person_id, "people"))
-)
 _WORDS = sa.select(SESSION_SAID).where(SESSION_SAID.c.session_id == sa.bindparam("session_id"))
 _TOPICS = sa.select(TOPIC).where(TOPIC.c.topic == sa.bindparam("topic")).order_by(TOPIC.c.rule_id).limit(1)
 
@@ -73,7 +65,7 @@ async def certificate_sheet(
     connection: AsyncConnection, found: Certificate, programme: Programme, language: Language, address: str | None
 ) -> CertificateSheet:
     """A certificate as it was issued. The name is the person's as the directory says it, and none once they are erased."""
-    people = await _named(connection, [found.person_id])
+    people = await names_of_people(connection, [found.person_id])
     title = {Language.PL: found.title_pl, Language.EN: found.title_en}[language]
     return CertificateSheet(
         language=language,
@@ -110,10 +102,11 @@ async def list_sheet(
     at = sa.and_(RECORD.c.session_id == sa.bindparam("session_id"), any_of(RECORD.c.meeting_id, "meetings"))
     records = rows_as(Record, await connection.execute(sa.select(RECORD).where(at).limit(MOST_PEOPLE), of_session))
     its = {one.meeting_id: one for one in meetings}
-    lists = await closed_rows(connection, {session.session_id})
-    closed = {meeting_id: one for (_, meeting_id), one in lists.items() if meeting_id in its}
+    lists = await lists_of(connection, session.session_id)
+    closed = {meeting_id: one for meeting_id, one in lists.items() if meeting_id in its and not one.is_open}
+    stands = {meeting_id for meeting_id, one in its.items() if had_closed(lists.get(meeting_id), one)}
     then = await awaited(connection, rules, session.session_id, closed.values())
-    came = (one for one in records if was_there(one, its[one.meeting_id], rules, is_closed=one.meeting_id in closed))
+    came = (one for one in records if was_there(one, its[one.meeting_id], rules, is_closed=one.meeting_id in stands))
     towns = {one.person_id: one.city_id for one in came}
     is_open = len(closed) < len(its)
     towns |= {one.person_id: one.city_id for one in placed if one.state.has_seat and is_open}
@@ -126,7 +119,7 @@ async def list_sheet(
     towns = by_human(towns, into, lambda town: town is not None)
     for trainer in train:
         towns.pop(trainer, None)  # They sign in the head of it.
-    people = await _named(connection, [*towns, *train])
+    people = await names_of_people(connection, [*towns, *train])
     named = await town_names(connection, [one for one in towns.values() if one])
     order = sorted(towns, key=lambda one: by_name(*people.get(one, NOBODY), one))
     return AttendanceListSheet(
@@ -151,7 +144,7 @@ async def day_sheet(
 ) -> DaySheet:
     """That somebody was at a meeting, as its list says. For how long they are there is known when it is over, or they have left."""
     meeting, record = there.meeting, there.record
-    people = await _named(connection, [record.person_id])
+    people = await names_of_people(connection, [record.person_id])
     towns = await town_names(connection, [record.city_id] if record.city_id else [])
     return DaySheet(
         language=language,
@@ -197,7 +190,7 @@ async def papers(connection: AsyncConnection, rules: ListRules, session: Session
     newest = max(issued, key=lambda one: (one.is_valid, one.issued_on, one.series, one.serial), default=None)
     of_them = sa.and_(RECORD.c.session_id == session_id, RECORD.c.person_id.in_(ids))
     records = rows_as(Record, await connection.execute(sa.select(RECORD).where(of_them)))
-    closed = {meeting_id for _, meeting_id in await closed_rows(connection, {session_id})}
+    lists = await lists_of(connection, session_id)
     known = {one.meeting_id: one for one in session.meetings}
     if {one.meeting_id for one in records} - known.keys():
         gone = await days_gone(connection, {session_id: session})
@@ -205,7 +198,9 @@ async def papers(connection: AsyncConnection, rules: ListRules, session: Session
     came: dict[str, Attended] = {}
     for one in sorted(records, key=lambda one: (one.minutes or 0, one.person_id)):
         meeting = known.get(one.meeting_id)
-        if meeting is not None and was_there(one, meeting, rules, is_closed=one.meeting_id in closed):
+        if meeting is None:
+            continue
+        if was_there(one, meeting, rules, is_closed=had_closed(lists.get(one.meeting_id), meeting)):
             came[one.meeting_id] = Attended(meeting, one)
     return Papers(newest, came)
 
@@ -240,12 +235,6 @@ async def _training(
         town=towns.get(session.city_id),
         trainers=tuple(name for one in train if (name := _as_called(people.get(one, NOBODY)))),
     )
-
-
-async def _named(connection: AsyncConnection, people: Sequence[str]) -> dict[str, Name]:
-    """What people are called, by the id under which they are asked for. Who turned out to be somebody else is called as that person is."""
-    found = await connection.execute(_NAMES, {"people": sorted(set(people))})
-    return {row.person_id: (row.family_name, row.given_name) for row in found}
 
 
 def _as_called(name: Name) -> str | None:

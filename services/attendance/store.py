@@ -430,7 +430,7 @@ async def load(reads: Reads, working: Working, inputs: Inputs) -> None:
     lists = {(row.session_id, row.meeting_id) for row in ours}
     counted = touched.counted | {session_id for session_id, meeting_id, _ in scans if (session_id, meeting_id) in lists}
     counted |= touched.placed & {session_id for session_id, _ in lists}
-    counted |= {session.session_id for session in working[Session] if all_closed(working, session)}
+    counted |= {session.session_id for session in working[Session] if all_closed(working, session.session_id)}
     spoken_of = sorted((counted | _spoken_of_since(working, inputs, touched.sessions)) - touched.timed)
     if spoken_of:  # Who trained when a list closed, or when somebody was seen.
         reads.rows(working[SessionSaid], _SESSIONS_SAID, {"timed": spoken_of}, loaded_by("session_id", spoken_of))

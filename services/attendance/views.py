@@ -15,8 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.attendance import answers
 from services.attendance.answers import Seen
 from services.attendance.history import PlaceSaid, stood_at
-from services.attendance.lists import ListRules, awaited_at, is_put_right, last_known
-from services.attendance.scanning import is_of_another_day
+from services.attendance.lists import ListRules, awaited_at, had_closed, last_known
+from services.attendance.scanning import told_of
 from services.attendance.state import MeetingList, Record, Session, SessionSaid
 from services.attendance.store import (
     CAME,
@@ -47,11 +47,20 @@ MOST_PEOPLE = 6_000
 """More than the largest session holds, with everyone who ever waited or gave a place back."""
 
 _count = sa.func.count
+_EVER = dt.datetime.min.replace(tzinfo=dt.UTC)
 _AFTER_ALL = dt.datetime.max.replace(tzinfo=dt.UTC)
 SURVIVOR = survivors_of(PERSON)
 GIVEN_NAME = sa.func.coalesce(PERSON.c.given_name, SURVIVOR.c.given_name)
 FAMILY_NAME = sa.func.coalesce(PERSON.c.family_name, SURVIVOR.c.family_name)
 """What a person is called: whoever turned out to be somebody else as that person is. `SURVIVOR` is joined beside `PERSON`."""
+Name = tuple[str | None, str | None]
+"""The family's and the given one, as far as they are known."""
+NOBODY: Name = (None, None)
+_CALLED = (
+    sa.select(PERSON.c.person_id, FAMILY_NAME.label("family_name"), GIVEN_NAME.label("given_name"))
+    .outerjoin(SURVIVOR, SURVIVOR.c.person_id == PERSON.c.person_id)
+    .where(any_of(PERSON.c.person_id, "people"))
+)
 _NAMES = ("present", "absent", "without_place", "guests")
 _OF_THESE = (Presence.LATE, Presence.LEFT_EARLY, Presence.EXCUSED)
 _starts = (
@@ -106,6 +115,12 @@ async def ids_of(connection: AsyncConnection, person_id: str) -> tuple[str, ...]
     stays = (await survivors(connection, [person_id])).get(person_id, person_id)
     found = await connection.scalars(sa.select(SURVIVOR.c.person_id).where(SURVIVOR.c.into_id == stays))
     return stays, *sorted(found)
+
+
+async def names_of_people(connection: AsyncConnection, people: Iterable[str]) -> dict[str, Name]:
+    """What people are called, by the id under which they are asked for. Who turned out to be somebody else is called as that person is."""
+    found = await connection.execute(_CALLED, {"people": sorted(set(people))})
+    return {row.person_id: (row.family_name, row.given_name) for row in found}
 
 
 def by_human(rows: Mapping[str, T], into: Mapping[str, str], says: Callable[[T], bool]) -> dict[str, T]:
@@ -198,12 +213,19 @@ async def days_gone(connection: AsyncConnection, sessions: Mapping[str, Session]
     found = {session_id: last_known(each, sessions[session_id].source) for session_id, each in said.items()}
     return {
         session_id: [
-            meeting
-            for meeting_id, meeting in named.items()
-            if (its := gone.get((session_id, meeting_id))) and (not its.is_open or is_put_right(its, meeting))
+            meeting for meeting_id, meeting in named.items() if had_closed(gone.get((session_id, meeting_id)), meeting)
         ]
         for session_id, named in found.items()
     }
+
+
+_LISTS = sa.select(LIST_TABLE).where(LIST_TABLE.c.session_id == sa.bindparam("session_id"))
+
+
+async def lists_of(connection: AsyncConnection, session_id: str) -> dict[str, MeetingList]:
+    """The session's lists that were ever closed, by meeting."""
+    found = rows_as(MeetingList, await connection.execute(_LISTS, {"session_id": session_id}))
+    return {one.meeting_id: one for one in found}
 
 
 async def list_row(connection: AsyncConnection, session_id: str, meeting_id: str) -> MeetingList | None:
@@ -213,24 +235,28 @@ async def list_row(connection: AsyncConnection, session_id: str, meeting_id: str
     return found[0] if found else None
 
 
-async def closed_list(connection: AsyncConnection, session_id: str, meeting_id: str) -> MeetingList | None:
-    """The meeting's list, if it is closed."""
-    found = await list_row(connection, session_id, meeting_id)
-    return None if found is None or found.is_open else found
-
-
 async def _described(connection: AsyncConnection, rules: ListRules, rows: Sequence[Session]) -> list[answers.Session]:
     ids = {"sessions": [row.session_id for row in rows]}
+    found = rows_as(MeetingList, await connection.execute(_ONCE_CLOSED, ids))
+    lists = {(one.session_id, one.meeting_id): one for one in found}
+    closed = {key: one for key, one in lists.items() if not one.is_open}
     meetings = [(row.session_id, meeting) for row in rows for meeting in row.meetings]
+    stands = [had_closed(lists.get((session_id, meeting.meeting_id)), meeting) for session_id, meeting in meetings]
+    each = list(zip(meetings, stands, strict=True))
     since = {
         "starts_session": [session_id for session_id, _ in meetings],
         "starts_meeting": [meeting.meeting_id for _, meeting in meetings],
-        "starts_at": [rules.scans_since(meeting) for _, meeting in meetings],
+        "starts_at": [_EVER if stood else rules.scans_since(meeting) for (_, meeting), stood in each],
         "starts_begins": [meeting.starts_at for _, meeting in meetings],
-        "starts_until": [rules.scans_until(meeting) for _, meeting in meetings],
+        "starts_until": [_AFTER_ALL if stood else rules.scans_until(meeting) for (_, meeting), stood in each],
     }
     of_places, of_records = PLACE.c.session_id, RECORD.c.session_id
-    has_place = sa.select(of_places, _count()).where(any_of(of_places, "sessions"), PLACE.c.state.in_(SEATED))
+    human = sa.func.coalesce(SURVIVOR.c.into_id, PLACE.c.person_id)  # Of whoever had two ids both places may be seats.
+    has_place = (
+        sa.select(of_places, _count(human.distinct()))
+        .select_from(PLACE.outerjoin(SURVIVOR, SURVIVOR.c.person_id == PLACE.c.person_id))
+        .where(any_of(of_places, "sessions"), PLACE.c.state.in_(SEATED))
+    )
     came = sa.select(
         of_records,
         RECORD.c.meeting_id,
@@ -240,7 +266,6 @@ async def _described(connection: AsyncConnection, rules: ListRules, rows: Sequen
     when = sa.case((CAME, RECORD.c.scanned_at), else_=RECORD.c.meeting_starts_at)  # `is_of_another_day`
     was_ahead = sa.and_(~CAME, when > _starts.c.until, RECORD.c.scanned_at < _starts.c.begins)
     came = came.where(sa.or_(when.is_(None), sa.and_(when >= _starts.c.at, sa.func.coalesce(~was_ahead, sa.true()))))
-    lists = sa.select(LIST_TABLE).where(any_of(LIST_TABLE.c.session_id, "sessions"), IS_CLOSED)
     held = _SCANNED.subquery()
     scanned = sa.select(held.c.session_id, held.c.meeting_id, _count(held.c.person_id.distinct()))
     enrolled = {row[0]: row[1] for row in await connection.execute(has_place.group_by(of_places), ids)}
@@ -251,9 +276,6 @@ async def _described(connection: AsyncConnection, rules: ListRules, rows: Sequen
     unplaced = {
         (row[0], row[1]): row[2]
         for row in await connection.execute(scanned.group_by(held.c.session_id, held.c.meeting_id), ids)
-    }
-    closed = {
-        (row.session_id, row.meeting_id): row for row in rows_as(MeetingList, await connection.execute(lists, ids))
     }
     towns = await town_names(connection, [row.city_id for row in rows])
     described = []
@@ -318,8 +340,9 @@ async def roster(connection: AsyncConnection, rules: ListRules, session: Session
     by_person: dict[str, dict[str, Record]] = defaultdict(dict)
     for record in rows_as(Record, await connection.execute(records)):
         by_person[record.person_id][record.meeting_id] = record
-    lists = await closed_rows(connection, {session.session_id})
-    closed = await awaited(connection, rules, session.session_id, lists.values())
+    lists = await lists_of(connection, session.session_id)
+    closed = await awaited(connection, rules, session.session_id, (one for one in lists.values() if not one.is_open))
+    stands = {one.meeting_id for one in session.meetings if had_closed(lists.get(one.meeting_id), one)}
     held = await connection.execute(_SCANNED.limit(MOST_PEOPLE), {"sessions": [session.session_id]})
     scanned = {
         (row.person_id, row.meeting_id): row.scanned_at
@@ -365,10 +388,11 @@ async def roster(connection: AsyncConnection, rules: ListRules, session: Session
             meetings=[
                 _presence(
                     meeting,
-                    by_person[human].get(meeting.meeting_id),
+                    told_of(
+                        by_person[human].get(meeting.meeting_id), meeting, rules, is_closed=meeting.meeting_id in stands
+                    ),
                     human in closed[meeting.meeting_id] if meeting.meeting_id in closed else None,
                     scanned.get((human, meeting.meeting_id), scanned.get((row.person_id, meeting.meeting_id))),
-                    rules,
                 )
                 for meeting in session.meetings
             ],
@@ -398,13 +422,9 @@ def _says_something(record: Record) -> bool:
 
 
 def _presence(
-    meeting: Meeting, record: Record | None, was_awaited: bool | None, scanned_at: dt.datetime | None, rules: ListRules
+    meeting: Meeting, record: Record | None, was_awaited: bool | None, scanned_at: dt.datetime | None
 ) -> answers.AtMeeting:
     """`was_awaited` is None while the list is open."""
-    if record is not None and not record.state.is_told:
-        record = None
-    if was_awaited is None and record is not None and is_of_another_day(record, meeting, rules):
-        record = None
     if record is not None:
         state: Seen | None = Seen(record.state)
     elif was_awaited is None:

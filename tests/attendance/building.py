@@ -95,8 +95,10 @@ def rescheduled(
     return _session(SessionRescheduled, session_id, meetings, at, trainers)
 
 
-def cancelled(*meetings: dict[str, Any], session_id: str = SESSION, at: dt.datetime = BEFORE) -> Heard[Any]:
-    return _session(SessionCancelled, session_id, meetings, at)
+def cancelled(
+    *meetings: dict[str, Any], session_id: str = SESSION, at: dt.datetime = BEFORE, trainers: tuple[str, ...] = ()
+) -> Heard[Any]:
+    return _session(SessionCancelled, session_id, meetings, at, trainers)
 
 
 def _place(person: str, at: dt.datetime) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -13,7 +14,18 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from shared.books.watermark import WATERMARK
 from shared.contracts.checkin import CheckInScanned
 from shared.deciding.transaction import Decider
-from tests.attendance.building import DURING, SESSION, close, day, enrolled, rescheduled, scan, scheduled
+from tests.attendance.building import (
+    DURING,
+    SESSION,
+    cancelled,
+    close,
+    day,
+    enrolled,
+    reopening,
+    rescheduled,
+    scan,
+    scheduled,
+)
 from tests.attendance.door import NEVER, Door, opened
 
 
@@ -181,6 +193,16 @@ async def test_a_list_that_cannot_be_closed_is_not_closed_and_its_key_is_free(do
     assert (await door.close("day-1", key="mine")).status_code == 409
     assert (await door.close("day-9", key="mine")).status_code == 404
     assert (await door.scan("anna", key="mine", session="elsewhere")).json()["outcome"] == "Held"
+
+
+@pytest.mark.parametrize(("opened_again", "status"), [((), 409), ((close(at=DURING), reopening(at=DURING)), 503)])
+async def test_the_list_of_a_cancelled_session_is_closed_only_if_it_had_closed_before(
+    door: Door, opened_again: tuple[Any, ...], status: int
+) -> None:
+    """Then it is asked what has been heard, which without a Kafka nobody knows."""
+    await door.runtime.decider.act([scheduled(), enrolled("anna"), *opened_again, cancelled(at=DURING)])
+
+    assert (await door.close("day-1", key="mine")).status_code == status
 
 
 async def test_a_closing_that_came_to_nothing_in_the_meantime_says_so(door: Door) -> None:

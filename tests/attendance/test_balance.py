@@ -188,7 +188,7 @@ def certified(desk: Desk) -> None:
     for one in certificates:
         assert one.superseded_by is None or desk.mind[Certificate].get(one.superseded_by).supersedes == one.number  # type: ignore[union-attr]
     working, session = desk.mind.working(), desk.mind[Session].get(SESSION)
-    if session is None or not session.state.takes_place or not all_closed(working, session):
+    if session is None or not session.state.takes_place or not all_closed(working, SESSION):
         return
     required = RULES.certificates.required(session)
     earned = earned_in(working, session)

@@ -426,6 +426,19 @@ def test_a_series_goes_on_behind_the_highest_number_that_was_imported(register: 
     assert register.decide() == ["RC-2026-0042 to ewa for 700"]
 
 
+def test_a_place_in_a_series_that_its_issuer_puts_right_moves_that_too(register: Register) -> None:
+    """Or one day ours would be the second under that place, and no list could close any more."""
+    typed = imported(7, session_id="session-old")
+    right = dataclasses.replace(
+        imported(7, session_id="session-old"), body=typed.body.model_copy(update={"serial": 41})
+    )
+    register.hear(typed, right)
+    assert register.mind[Series].get("RC-2026") == Series("RC-2026", 41)
+    register.attended("ewa", 700)
+    register.closed()
+    assert register.decide() == ["RC-2026-0042 to ewa for 700"]
+
+
 def test_a_number_behind_which_there_is_none_moves_no_series(register: Register) -> None:
     """One that was typed with too many digits would keep everybody from a certificate, and every list from closing."""
     register.hear(imported(7, session_id="session-old"), imported(MOST_SERIAL, session_id="session-old"))

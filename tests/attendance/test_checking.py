@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from services.attendance.books import books
 from services.attendance.rulebook import TEXTS, ScanRule
 from shared.contracts.notifications import LinkKeyStated
 from shared.web.links import Signer, Ticket, new_key
@@ -18,17 +19,20 @@ from tests.attendance.building import (
     DURING,
     ENDS,
     LATER,
+    RULES,
     SESSION,
     STARTS,
     archived_list,
     cancelled,
     close,
+    correction,
     day,
     enrolled,
     heard,
     mark,
     reopening,
     rescheduled,
+    restated,
     scheduled,
     withdrawn,
 )
@@ -175,8 +179,32 @@ async def test_a_scan_after_the_closing_and_one_against_a_mark_say_so(door: Door
         ("accepted", "after_closing"),
         ("contradicted", "mark_stands"),
     ]
+    assert await contradicted(door) == {"anna": False, "jan": True}
+
+
+async def contradicted(door: Door) -> dict[str, bool]:
     rows = (await door.http.get(f"/api/v1/sessions/{SESSION}/meetings/day-1/roster")).json()
-    assert {row["person_id"]: row["is_contradicted"] for row in rows} == {"anna": False, "jan": True}
+    return {row["person_id"]: row["is_contradicted"] for row in rows}
+
+
+@pytest.mark.parametrize("decided", ["present", "excused"])
+async def test_what_a_code_says_otherwise_is_decided_by_another_mark_on_the_list_as_in_the_books(
+    door: Door, decided: str
+) -> None:
+    """Else the list would go on asking about somebody whom it calls present by now."""
+    await known(door)
+    await door.runtime.decider.act([mark("jan", "absent", at=STARTS + HOUR)])
+    door.clock[0] = STARTS + 2 * HOUR
+    await sent(door, kept("jan"))
+    assert await contradicted(door) == {"anna": False, "jan": True}
+
+    await door.runtime.decider.act([restated("jan", town="town-2", at=STARTS + 2 * HOUR), close(at=ENDS)])
+    assert (await contradicted(door))["jan"]  # The list says the mark anew, for another town.
+    await door.runtime.decider.act([correction("jan", decided, at=LATER)])
+
+    assert await contradicted(door) == {"anna": False, "jan": False}
+    async with door.runtime.engine.connect() as connection:
+        assert (await books(connection, RULES))["open"]["contradictions"] == 0
 
 
 async def test_a_list_of_another_system_is_left_to_it(door: Door) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from deploy.embedded.errors import EmbeddedError
-from services.attendance.documents.printing import attendance_list_pdf, certificate_pdf, day_pdf
+from services.attendance.documents.printing import UNSHOWN, attendance_list_pdf, certificate_pdf, day_pdf
 from services.attendance.documents.sheets import (
     AttendanceListSheet,
     CertificateSheet,
@@ -123,6 +123,18 @@ def test_what_a_name_is_made_of_is_never_a_command(printed: Callable[[Any], byte
     assert odd in text_of(pdf).replace("\ufffe", "-")
 
 
+@by_name
+def test_a_sign_that_no_font_has_costs_itself_and_not_the_document(printed: Callable[[Any], bytes], sheet: Any) -> None:
+    """Or one name, pasted from somewhere, would keep everybody from their list, and the office from all papers of the session."""
+    odd = "Ewa \u738b\uf0b7\U0001f642\x01 Nowak"
+    if isinstance(sheet, AttendanceListSheet):
+        pdf = printed(dataclasses.replace(sheet, people=(Listed(odd, odd), Listed("Żaneta Ćwik", "Łódź"))))
+        assert "Żaneta Ćwik Łódź" in text_of(pdf)
+    else:
+        pdf = printed(dataclasses.replace(sheet, name=odd))
+    assert f"Ewa {4 * UNSHOWN} Nowak" in text_of(pdf)
+
+
 def test_both_languages_have_the_same_words() -> None:
     assert words_in(Language.PL).keys() == words_in(Language.EN).keys()
 
@@ -158,6 +170,8 @@ def test_a_town_that_the_place_does_not_name_stands_behind_it() -> None:
     )
     named = dataclasses.replace(TRAINING, venue="Dom Kultury", address="Rynek 1, Augustów")
     assert "Augustów, Augustów" not in text_of(attendance_list_pdf(dataclasses.replace(LIST, training=named)))
+    street = dataclasses.replace(TRAINING, venue="Dom Kultury", address="ul. Radomska 5", town="Radom")
+    assert "ul. Radomska 5, Radom" in text_of(attendance_list_pdf(dataclasses.replace(LIST, training=street)))
 
 
 def test_sixty_people_stand_in_order_over_several_pages_each_with_its_head_and_number() -> None:

@@ -11,20 +11,27 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
+from services.attendance.books import books
 from services.attendance.filing import MOST_BYTES
 from services.attendance.folder import Folder
+from services.attendance.lists import LIST
+from services.attendance.subjects import list_subject
 from shared.contracts.directory import PersonErased, PersonRegistered
+from shared.state.working import Due
 from tests.attendance.building import (
     BEFORE,
     DURING,
     ENDS,
     LATER,
+    RULES,
     SESSION,
+    cancelled,
     close,
     day,
     enrolled,
     heard,
     mark,
+    reopening,
     rescheduled,
     restated,
     scan,
@@ -33,6 +40,7 @@ from tests.attendance.building import (
 from tests.attendance.door import Door, opened
 from tests.attendance.papers import text_of
 
+A_DAY = dt.timedelta(days=1)
 FILES = f"/api/v1/sessions/{SESSION}/files"
 SCAN = b"%PDF-1.7\nsigned by everybody\n"
 SHA = hashlib.sha256(SCAN).hexdigest()
@@ -214,10 +222,66 @@ async def test_the_records_of_a_session_say_for_which_town_somebody_came_then_an
     await door.runtime.decider.act([restated("anna", town="town-2", at=LATER)])
     await door.runtime.decider.act([rescheduled(day("d-1"), at=LATER)])
 
-    lines = (await unzipped(door)).read("records.csv").decode("utf-8-sig").splitlines()
-    rows = [line.split(";") for line in lines]
-    of_anna = [(row[0], row[4], row[6], row[7]) for row in rows if row[1] == "anna"]
+    of_anna = [(row[0], row[4], row[6], row[7]) for row in await records_of(door, "anna")]
     assert of_anna == [("d-1", "town-2", "not_yet", ""), ("day-1", "town-of-anna", "present", "360")]
+
+
+async def missing_of(door: Door) -> list[str]:
+    """What the table of contents says is missing."""
+    said = (await unzipped(door)).read("CONTENTS.txt").decode().splitlines()
+    return [line.removeprefix("- ") for line in said if line.startswith("- ")]
+
+
+async def test_while_a_list_is_put_right_the_papers_say_so_also_of_a_day_that_was_dropped_meanwhile(door: Door) -> None:
+    """Whoever looks at the certificates meanwhile reads that they are of before that; in doubt is none of them."""
+    two = (day(), day("day-2", days_later=1))
+    opened_at = door.clock[0] = LATER + A_DAY
+    await door.runtime.decider.act([rescheduled(*two), scan("anna"), scan("anna", "day-2", at=DURING + A_DAY)])
+    await door.runtime.decider.act([close(at=ENDS)])
+    await door.runtime.decider.act([close("day-2", at=ENDS + A_DAY)])
+    await door.runtime.decider.act([reopening(at=opened_at)])
+    opened = f"it had closed, and office opened it at {opened_at.isoformat()} to put it right (closed too soon)"
+    said = f"the closed list of day-1: {opened}; until it has closed again certificates are as they were before that"
+    assert said in await missing_of(door)
+
+    await door.runtime.decider.act([rescheduled(two[1], at=opened_at)])
+
+    assert said in await missing_of(door)
+    assert [row[6:] for row in await records_of(door, "anna") if row[0] == "day-1"] == [["present", "360"]]
+    async with door.runtime.engine.connect() as connection:
+        assert (await books(connection, RULES))["open"]["certificates_in_doubt"] == 0
+
+    door.clock[0] += RULES.close_after
+    await door.runtime.decider.act([Due(LIST, list_subject(SESSION, "day-1"), door.clock[0])])
+    assert [one for one in await missing_of(door) if one.startswith("the closed list")] == []
+
+
+async def test_of_a_session_that_was_called_off_after_a_day_of_it_was_held_that_days_papers_are_asked_for(
+    door: Door,
+) -> None:
+    two = (day(), day("day-2", days_later=1))
+    await door.runtime.decider.act([rescheduled(*two), scan("anna"), close(at=ENDS)])
+    door.clock[0] = LATER
+    await door.runtime.decider.act([cancelled(*two, at=LATER)])
+
+    assert await missing_of(door) == ["the signed list of day-1", "the agenda"]
+    assert "The session is cancelled" in (await unzipped(door)).read("CONTENTS.txt").decode()
+
+
+async def test_a_signed_list_is_of_the_day_it_was_signed_on_whatever_that_is_called_since(door: Door) -> None:
+    await door.runtime.decider.act([scan("anna"), close(at=ENDS)])
+    door.clock[0] = LATER
+    await door.runtime.decider.act([rescheduled(day("d-1"), at=LATER)])
+    assert "the signed list of day-1" in await missing_of(door)
+
+    assert (await attached(door)).json()["outcome"] == "FileAttached"
+
+    assert "the signed list of day-1" not in await missing_of(door)
+
+
+async def records_of(door: Door, person: str) -> list[list[str]]:
+    lines = (await unzipped(door)).read("records.csv").decode("utf-8-sig").splitlines()
+    return [row for line in lines if (row := line.split(";"))[1] == person]
 
 
 async def test_what_is_printed_before_a_day_is_over_confirms_no_hours_of_it(door: Door) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import re
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from services.attendance.importing.names import words_of
-from services.attendance.importing.planning import Decision, Fate, Ground, Row, Somebody, joined, plan
+from services.attendance.importing.planning import Decision, Fate, Ground, Row, Somebody, is_said, joined, plan
 from services.attendance.importing.report import Report
 from services.attendance.importing.requests import decisions_of, key_of, requests_of
 from services.attendance.state import Record, Session
@@ -25,9 +26,11 @@ from tests.attendance.building import (
     Desk,
     close,
     correction,
+    day,
     enrolled,
     mark,
     over_http,
+    rescheduled,
     scan,
     scheduled,
 )
@@ -223,6 +226,16 @@ def test_a_mark_that_was_taken_back_says_nothing() -> None:
     here = desk(mark("jan", "excused"), mark("jan", "not_recorded"))
     (one,) = of(row("Jan Lis"), on=ground(here))
     assert (one.fate, one.stands) == (Fate.SET, None)
+
+
+def test_what_a_list_said_when_it_closed_stands_against_a_report_while_it_is_put_right() -> None:
+    """Wherever its day is by then."""
+    here = desk(scan("anna"))
+    here.hear(rescheduled(day(days_later=1), at=LATER))
+    on = ground(here)
+    record = on.records["anna"]
+    assert not is_said(record, on)  # On a list that never closed it is of another day.
+    assert is_said(record, dataclasses.replace(on, had_closed=True))
 
 
 def asked(here: Desk, *rows: str, is_open: bool) -> list[Any]:

@@ -28,6 +28,7 @@ from tests.attendance.building import (
     day,
     enrolled,
     heard,
+    reopening,
     rescheduled,
     scan,
     scheduled,
@@ -206,12 +207,15 @@ async def test_what_cannot_be_kept_as_evidence_sets_nothing(door: Door) -> None:
     assert set((await roster(door)).values()) == {None}
 
 
-async def test_a_list_that_had_closed_before_its_session_was_cancelled_is_put_right_by_a_report(door: Door) -> None:
-    """As by a signed list. One that was open then there is no more."""
+@pytest.mark.parametrize("opened_again", [(), (reopening(at=LATER),)], ids=["closed", "open to be put right"])
+async def test_a_list_that_had_closed_before_its_session_was_cancelled_is_put_right_by_a_report(
+    door: Door, opened_again: tuple[Any, ...]
+) -> None:
+    """As by a signed list, also if the office had opened it for that. One that was open then there is no more."""
     await door.runtime.decider.act([scan("jan")])
     await door.runtime.decider.act([close(at=ENDS)])
-    await door.runtime.decider.act([cancelled(at=LATER)])
     door.clock[0] = LATER
+    await door.runtime.decider.act([*opened_again, cancelled(at=LATER)])
     answer = await imported(door, (await planned(door))["tag"], by="office")
     assert (answer.status_code, answer.json()["marks"][0]["outcome"]) == (200, "set")
 

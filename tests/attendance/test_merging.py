@@ -307,6 +307,25 @@ async def test_lists_reports_and_books_count_one_human_once(url: str) -> None:
         assert [one["linked_to"] for one in (await door.http.get(history)).json()] == [None, "new"]
 
 
+async def test_two_places_of_one_human_are_one_wherever_they_are_counted_and_of_the_town_of_the_id_that_stays(
+    url: str,
+) -> None:
+    """Enrolment moves no place in what has begun, so both stay seats."""
+    async with opened(url) as door:
+        await door.runtime.decider.act([scheduled(), *map(enrolled, ("anna", "ewa", "jan")), scan("jan")])
+        await door.runtime.decider.act([merged("anna", "ewa", at=DURING)])
+        await door.runtime.decider.act([Due(LIST, list_subject(SESSION, "day-1"), CLOSES)])
+        door.clock[0] = LATER
+
+        session = (await door.http.get(f"/api/v1/sessions/{SESSION}")).json()
+        report = (await door.http.get("/api/v1/reports/by/town")).json()
+
+        shown = [session["meetings"][0][name] for name in ("present", "absent", "not_recorded")]
+        assert (session["enrolled"], shown) == (2, [1, 1, 0])
+        towns = {row["key"]: (row["enrolled"], row["present"], row["absent"]) for row in report["rows"]}
+        assert towns == {"town-of-ewa": (1, 0, 1), "town-of-jan": (1, 1, 0)}
+
+
 async def test_of_one_human_whom_two_writers_have_seen_no_certificate_is_in_doubt(url: str) -> None:
     """What an archive states of the former id stays with it: they were there once, for the longer of the two."""
     async with opened(url) as door:

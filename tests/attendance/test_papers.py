@@ -26,6 +26,7 @@ from tests.attendance.building import (
     enrolled,
     heard,
     mark,
+    reopening,
     scan,
     scheduled,
 )
@@ -219,11 +220,15 @@ async def test_a_session_that_does_not_take_place_has_no_list_unless_it_had_clos
     assert (refused.status_code, refused.json()["type"]) == (409, "urn:rollcall:problem:session-cancelled")
 
 
-async def test_a_list_that_had_closed_before_its_session_was_cancelled_is_put_right_by_its_paper(door: Door) -> None:
+@pytest.mark.parametrize("opened_again", [(), (reopening(at=LATER),)], ids=["closed", "open to be put right"])
+async def test_a_list_that_had_closed_before_its_session_was_cancelled_is_put_right_by_its_paper(
+    door: Door, opened_again: tuple[Any, ...]
+) -> None:
+    """Also if the office had opened it for that."""
     await door.runtime.decider.act([scan("jan")])
     await door.runtime.decider.act([Due(LIST, list_subject(SESSION, "day-1"), CLOSES)])
-    await door.runtime.decider.act([cancelled(at=LATER)])
     door.clock[0] = LATER
+    await door.runtime.decider.act([*opened_again, cancelled(at=LATER)])
 
     answer = await entered(door, *await seen(door, line("anna"), line("jan")), by="office")
 

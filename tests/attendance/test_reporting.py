@@ -33,6 +33,7 @@ from services.attendance.store import TABLES
 from services.attendance.targets import Target
 from shared.contracts.attendance import Role
 from shared.contracts.directory import PersonMerged, PersonRegistered
+from shared.contracts.model import Language
 from shared.contracts.selection import CityQualified, CityWithdrawn
 from shared.state.rows import mapping
 from tests.attendance.building import (
@@ -122,6 +123,8 @@ def is_of_another_day(desk: Desk, record: Record) -> bool:
     when = record.scanned_at if record.state.came else record.meeting_starts_at
     if meeting is None or when is None or (found is not None and not found.is_open):
         return False
+    if found is not None and found.decided_by and found.awaited_at and meeting.starts_at <= found.awaited_at:
+        return False  # It is open to be put right: what it says stands.
     half_a_day, said_at = dt.timedelta(hours=12), record.scanned_at
     was_ahead = not record.state.came and said_at is not None and said_at < meeting.starts_at
     return when < meeting.starts_at - half_a_day or (was_ahead and when > meeting.ends_at + half_a_day)
@@ -183,7 +186,7 @@ def naive(desk: Desk, by: By) -> dict[str | None, dict[str, int]]:
             for state in ("late", "left_early", "excused"):
                 groups[key][state] += record.state == state
     counted = set()
-    for place in sorted(desk.mind[Place], key=lambda one: one.person_id):
+    for place in sorted(desk.mind[Place], key=lambda one: (human(one.person_id) != one.person_id, one.person_id)):
         session = desk.mind[Session].get(place.session_id)
         who = human(place.person_id)
         if (
@@ -340,6 +343,22 @@ async def test_somebody_under_two_ids_counts_once_and_was_there_once(books: Book
     assert (before.counts[Figure.PEOPLE], before.minutes) == (3, 1020)
     await _opens_whom_it_counts(books, EVERYTHING)
     assert len(await books.lines(Figure.PRESENT, Asked(person_id="ewa"))) == 1
+
+
+async def test_as_of_before_a_merge_whoever_went_is_called_as_who_they_turned_out_to_be(books: Books) -> None:
+    """As on lists: names are today's, and today that is what they are called."""
+    desk = a_day()
+    desk.hear(heard(PersonMerged(person_id="ewa", into_person_id="anna"), at=LATER + MINUTE))
+    await books.hold(desk)
+    asked = Asked(as_of=LATER)
+    (late,) = await books.lines(Figure.LATE, asked)
+    people = {one.person_id: (one.given_name, one.family_name) for one in await books.lines(Figure.PEOPLE, asked)}
+    async with books.engine.connect() as connection:
+        called = await reporting.names_of(connection, By.PERSON, ["anna", "ewa"], Language.PL)
+
+    assert (late.human, late.given_name) == ("ewa", "Anna")
+    assert people["ewa"] == people["anna"] == ("Anna", "Żółć")
+    assert {key: one.name for key, one in called.items()} == dict.fromkeys(("anna", "ewa"), "Anna Żółć")
 
 
 async def test_a_correction_counts_from_when_it_was_heard(books: Books) -> None:
@@ -545,6 +564,32 @@ async def test_a_trainer_has_held_a_day_that_was_called_otherwise_once_its_list_
     held = [(one.trainer_id, one.meetings, one.minutes) for one in await books.trainers(now=LATER + 2 * MINUTE)]
     assert held == [("t", 1, 360)]
     assert (await books.report()).total.minutes == 360
+
+
+@pytest.mark.parametrize("opened_again", [(), (reopening(at=LATER),)], ids=["closed", "open to be put right"])
+async def test_a_trainer_has_held_a_day_whose_list_had_closed_before_the_session_was_called_off(
+    books: Books, opened_again: tuple[Any, ...]
+) -> None:
+    """As whoever was there has been there: thirty people cannot have been trained for six hours by nobody. The day that was to come nobody held."""
+    days = (day(), day("day-2", days_later=1))
+    desk = Desk()
+    desk.hear(scheduled(*days, trainers=("t",)), enrolled("anna"), scan("anna"))
+    desk.pass_to(LATER)
+    desk.hear(*opened_again, cancelled(*days, at=LATER + MINUTE, trainers=("t",)))
+    await books.hold(desk)
+
+    held = [(one.trainer_id, one.meetings, one.minutes) for one in await books.trainers(now=LATER + 2 * MINUTE)]
+    assert held == [("t", 1, 360)]
+    assert (await books.report()).total.minutes == 360
+    assert [one.minutes for one in await books.trainers(Asked(as_of=LATER))] == [360]
+
+
+async def test_of_a_day_that_was_called_off_while_its_list_was_open_nobody_has_held_anything(books: Books) -> None:
+    desk = Desk()
+    desk.hear(scheduled(trainers=("t",)), enrolled("anna"), scan("anna"))
+    desk.hear(cancelled(at=DURING + MINUTE, trainers=("t",)))
+    await books.hold(desk)
+    assert await books.trainers() == []
 
 
 async def test_a_day_that_is_called_otherwise_while_its_list_is_put_right_stays_in_reports(books: Books) -> None:

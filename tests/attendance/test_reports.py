@@ -156,6 +156,17 @@ def test_a_file_of_another_day_is_refused_and_says_which() -> None:
     assert found.value.why is Why.ANOTHER_DAY
 
 
+@pytest.mark.parametrize(("day", "until"), [(5, "15:00"), (7, "15:00"), (6, "09:00")])
+def test_a_file_of_the_day_before_or_after_or_of_another_hour_is_refused_and_says_so(day: int, until: str) -> None:
+    """Of a training of two days the wrong file is taken easily: it would lie among the papers as evidence, and set nobody."""
+    row = f"Jan Lis,,10/0{day}/2026 08:00,10/0{day}/2026 {until},360,No"
+    with pytest.raises(
+        Unreadable, match=f"from 2026-10-06 09:00 to 2026-10-06 15:00; the file is of 2026-10-0{day} 08:00"
+    ) as found:
+        reading(zoom(row, head=False))
+    assert found.value.why is Why.ANOTHER_DAY
+
+
 def test_every_line_that_cannot_be_read_is_named_with_its_number_and_the_others_count() -> None:
     rows = (
         ANNA,

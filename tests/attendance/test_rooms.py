@@ -59,6 +59,15 @@ def test_another_one_is_shown_after_half_a_minute_and_never_before() -> None:
     assert len(shown) == 20
 
 
+def test_a_code_that_is_shown_for_no_whole_number_of_seconds_admits_too() -> None:
+    odd = RoomRules(code_lives=dt.timedelta(seconds=10.5))
+    shown = odd.shown_from(DURING)
+    assert shown <= DURING < shown + odd.code_lives
+    assert judged(odd.code(KEY, "session-0001", "day-1", DURING), KEY, session(), (), DURING, odd) == Admitted(
+        "day-1", shown
+    )
+
+
 def test_it_counts_while_it_is_typed_and_then_is_too_old() -> None:
     until = SHOWN + LIVES + GRACE
     assert judge(code(), at=until - SECOND) == Admitted("day-1", SHOWN)

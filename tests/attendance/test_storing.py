@@ -136,6 +136,16 @@ async def test_what_is_away_is_never_taken_for_gone(away: str, tmp_path: Path, r
     assert SECRET not in raised.value.refusal.detail
 
 
+@pytest.mark.parametrize("away", [*FOLDERS, *BUCKETS])
+async def test_nothing_is_called_deleted_where_it_cannot_be_reached(
+    away: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """Once it is there again, so is a scan with everybody's signature of which the office was told that it is gone."""
+    async with _away(away, tmp_path, request) as store:
+        with pytest.raises(Problem, match="for files"):
+            await store.drop(SESSION, SHA)
+
+
 @pytest.mark.parametrize("away", [*FOLDERS[1:], *BUCKETS])
 async def test_nothing_is_kept_where_it_cannot_be(away: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     async with _away(away, tmp_path, request) as store:

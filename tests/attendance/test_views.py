@@ -13,7 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from services.attendance import answers, books, rosters, views
 from services.attendance.app import service_of
+from services.attendance.counting import Asked, By, Figure
 from services.attendance.lists import LIST
+from services.attendance.reporting import report
 from services.attendance.subjects import list_subject
 from shared.contracts.directory import PersonMerged, PersonRegistered
 from shared.deciding.transaction import Decider
@@ -29,10 +31,12 @@ from tests.attendance.building import (
     SESSION,
     archived_list,
     archived_present,
+    close,
     day,
     enrolled,
     heard,
     mark,
+    reopening,
     rescheduled,
     scan,
     scheduled,
@@ -316,3 +320,20 @@ async def test_a_trainer_with_a_place_of_whom_nothing_is_recorded_is_not_recorde
     assert (found["absent"], found["not_recorded"], found["enrolled_on_closed_lists"]) == (0, 1, 2)
     meeting = await here.meeting()
     assert (meeting.absent, meeting.not_recorded) == (0, 1)
+
+
+async def test_a_list_that_is_put_right_shows_who_was_there_also_if_its_date_had_been_put_right(
+    here: Attendance,
+) -> None:
+    """As it says when it closes anew: by the new date all codes are of another day."""
+    closed_at = CLOSES + dt.timedelta(days=1)
+    await here.hear(scheduled(), enrolled("anna"), enrolled("jan"), scan("anna"), mark("jan", "excused"))
+    await here.hear(close(at=closed_at))
+    await here.hear(rescheduled(day(days_later=1), at=closed_at), reopening(at=closed_at))
+
+    assert await here.states() == await lists(here) == {"anna": "present", "jan": "excused"}
+    meeting = await here.meeting()
+    assert (meeting.closed_at, meeting.present, meeting.excused) == (None, 1, 1)
+    async with here.engine.connect() as connection:
+        total = (await report(connection, By.TOWN, Asked())).total
+    assert (total.counts[Figure.PRESENT], total.counts[Figure.EXCUSED]) == (1, 1)

@@ -120,7 +120,8 @@ def wrong_step(
         day = witness.meeting(*key[:2])
         came_at = history[-2].scanned_at if was in CAME else None
         is_moved = day is not None and came_at is not None and came_at < day.starts_at - dt.timedelta(hours=12)
-        is_gone = was in CAME and state_of(fact) not in CAME and not is_moved
+        is_put_right = key[1] in witness.put_right[key[0]]  # What it says stands, wherever its day is by then.
+        is_gone = was in CAME and state_of(fact) not in CAME and (not is_moved or is_put_right)
         if is_gone and fact.decided_by is None and getattr(fact, "reason", None) is None:
             yield f"{key} had come, and nobody said otherwise: {fact!r}"
         if isinstance(fact, ParticipantNotAwaited) and fact.reason is None:

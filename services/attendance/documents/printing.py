@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 import json
+import re
 import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -27,6 +28,9 @@ from shared.contracts.planner import Meeting
 TEMPLATES = Path(__file__).with_name("templates")
 DAYS_BESIDE_EACH_OTHER = 5
 """Columns to sign in; with more, nobody could."""
+
+UNSHOWN = "\ufffd"
+"""Stands for a sign that none of the fonts has: an emoji, a Chinese letter, a bullet of some office program."""
 
 _at_hand = threading.local()
 
@@ -97,16 +101,57 @@ def _printed(template: str, values: dict[str, Any], language: Language, programm
     }
     date = (dated.year, dated.month, dated.day)
     sheet = {**values, "words": words_in(language), "language": language.value, "programme": head, "dated": date}
-    printed = _compiler().compile(
-        TEMPLATES / template,
-        format="pdf",
-        sys_inputs={"sheet": json.dumps(sheet)},
-        pdf_standards="ua-1",
-        timestamp=dt.datetime(*date, tzinfo=dt.UTC),  # Else it would be the moment of printing.
-    )
+    timestamp = dt.datetime(*date, tzinfo=dt.UTC)  # Else it would be the moment of printing.
+    try:
+        return _compiled(TEMPLATES / template, {"sheet": json.dumps(sheet)}, timestamp)
+    except typst.TypstError:
+        unshown = _unshown(sorted(_signs_of(sheet)))
+        if not unshown:
+            raise
+    shown = _without(sheet, str.maketrans(dict.fromkeys(unshown, UNSHOWN)))
+    return _compiled(TEMPLATES / template, {"sheet": json.dumps(shown)}, timestamp)
+
+
+def _compiled(template: Path, inputs: dict[str, str], timestamp: dt.datetime | None = None) -> bytes:
+    printed = _compiler().compile(template, format="pdf", sys_inputs=inputs, pdf_standards="ua-1", timestamp=timestamp)
     if not isinstance(printed, bytes):
-        raise TypeError(f"{template} became no document")
+        raise TypeError(f"{template.name} became no document")
     return printed
+
+
+def _unshown(signs: Sequence[str]) -> list[str]:
+    """Those of these that no font has. A document that holds one is refused as a whole: by PDF/UA nobody could read it. Halved until each is
+    found, so what it costs follows how many they are."""
+    try:
+        _compiled(TEMPLATES / "signs.typ", {"signs": " ".join(signs)})
+    except typst.TypstError:
+        half = len(signs) // 2
+        return [*_unshown(signs[:half]), *_unshown(signs[half:])] if half else list(signs)
+    return []
+
+
+def _signs_of(value: Any) -> set[str]:
+    match value:
+        case str():
+            return set(value)
+        case dict():
+            return set[str]().union(*map(_signs_of, value.values()))
+        case list() | tuple():
+            return set[str]().union(*map(_signs_of, value))
+        case _:
+            return set()
+
+
+def _without(value: Any, signs: dict[int, str]) -> Any:
+    match value:
+        case str():
+            return value.translate(signs)
+        case dict():
+            return {name: _without(one, signs) for name, one in value.items()}
+        case list() | tuple():
+            return [_without(one, signs) for one in value]
+        case _:
+            return value
 
 
 def _compiler() -> typst.Compiler:
@@ -120,9 +165,11 @@ def _compiler() -> typst.Compiler:
 
 
 def _place(training: Training) -> str:
+    """Where it is. The town stands behind it if nothing before it says it: "ul. Radomska" is in Radom, and does not say so."""
     said = ", ".join(filter(None, (training.venue, training.address)))
     town = training.town
-    return said if town is None or town.casefold() in said.casefold() else f"{said}, {town}"
+    is_said = town is None or re.search(rf"(?<!\w){re.escape(town)}(?!\w)", said, re.IGNORECASE) is not None
+    return said if is_said else f"{said}, {town}"
 
 
 def _date(when: dt.date, language: Language) -> str:

@@ -21,6 +21,7 @@ from services.attendance.importing.report import Report, Unreadable
 from services.attendance.importing.requests import PATTERN, decisions_of, key_of, requests_of
 from services.attendance.importing.tables import MOST_BYTES
 from services.attendance.keeping import set_several
+from services.attendance.lists import had_closed
 from services.attendance.paths import (
     FILES_AWAY,
     IS_HISTORY,
@@ -35,7 +36,7 @@ from services.attendance.paths import (
     meeting_of,
 )
 from services.attendance.settings import AttendanceSettings
-from services.attendance.state import WALK_IN, Session
+from services.attendance.state import WALK_IN, MeetingList, Session
 from shared.contracts.files import FileKind
 from shared.contracts.planner import Meeting
 from shared.problems import CHANGED_SINCE, NO_SUCH_PATH, NOT_ALLOWED, NOT_VALID, WRITE, Problem
@@ -147,21 +148,21 @@ def importing_routes(runtime: Runtime, settings: AttendanceSettings) -> Routes:
         async with runtime.reading.connect() as connection:
             session = found(await views.session_row(connection, session_id), session_id)
             meeting = meeting_of(session, meeting_id)
-            is_open = await views.closed_list(connection, session_id, meeting_id) is None
-            _check_may_import(session, meeting, is_open=is_open)
+            its = await views.list_row(connection, session_id, meeting_id)
+            _check_may_import(session, meeting, its)
             named = zone or meeting.zone
             report = await _read(content, named, meeting)
             decided = _decided(decisions)
             persons = {one.person_id for one in decided if one.person_id}
             return report, await ground_of(connection, rules, session, meeting, report, persons), named, decided
 
-    def _check_may_import(session: Session, meeting: Meeting, *, is_open: bool) -> None:
+    def _check_may_import(session: Session, meeting: Meeting, its: MeetingList | None) -> None:
         """As of a signed list (entering.py): of a session that was cancelled there is one only if it had closed before that."""
-        if not session.state.takes_place and is_open:
+        if not session.state.takes_place and not had_closed(its, meeting):
             raise Problem(SESSION_CANCELLED, "a session that does not take place has no list")
         if runtime.service.clock() < meeting.ends_at:
             raise Problem(NOT_OVER, f"it ends at {meeting.ends_at.isoformat()}: until then everybody has left early")
-        if is_open and rules.is_history(meeting):
+        if (its is None or its.is_open) and rules.is_history(meeting):
             raise Problem(IS_HISTORY, "it was over before Rollcall went live; whoever kept its list states it")
 
     return routes

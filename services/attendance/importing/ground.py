@@ -14,7 +14,7 @@ from services.attendance import views
 from services.attendance.importing.names import words_of
 from services.attendance.importing.planning import Ground, Somebody
 from services.attendance.importing.report import Report
-from services.attendance.lists import ListRules
+from services.attendance.lists import ListRules, had_closed
 from services.attendance.state import Person, Place, Record, Session
 from services.attendance.store import PERSON, PLACE, RECORD
 from shared.contracts.planner import Meeting
@@ -65,10 +65,11 @@ async def list_ground_of(
         people[one.person_id] = Somebody(one.person_id, one.given_name, one.family_name)
     at = sa.and_(RECORD.c.session_id == session.session_id, RECORD.c.meeting_id == meeting.meeting_id)
     records = {one.person_id: one for one in rows_as(Record, await connection.execute(sa.select(RECORD).where(at)))}
-    closed = await views.closed_list(connection, session.session_id, meeting.meeting_id)
+    its = await views.list_row(connection, session.session_id, meeting.meeting_id)
     others = [Somebody(one.person_id, one.given_name, one.family_name) for one in await _people(connection, set(named))]
     known = tuple(one for one in others if one.person_id not in people)
-    return Ground(meeting, rules, tuple(people.values()), records, closed is None, known)
+    is_open = its is None or its.is_open
+    return Ground(meeting, rules, tuple(people.values()), records, is_open, known, had_closed(its, meeting))
 
 
 async def _people(connection: AsyncConnection, ids: set[str]) -> list[Person]:

@@ -121,6 +121,8 @@ class Ground:
     is_open: bool
     others: Sequence[Somebody] = ()
     """Who else bears a name in the report."""
+    had_closed: bool = False
+    """Also if it is open to be put right."""
 
 
 def plan(report: Report, ground: Ground, decisions: Iterable[Decision] = ()) -> tuple[Row, ...]:
@@ -255,7 +257,8 @@ def is_said(record: Record, ground: Ground) -> bool:
     without them is said by nobody."""
     if not (record.state.is_told or record.corrected) or record.method is None:
         return False
-    return not (ground.is_open and is_of_another_day(record, ground.meeting, ground.rules))
+    stands = not ground.is_open or ground.had_closed
+    return stands or not is_of_another_day(record, ground.meeting, ground.rules)
 
 
 def _is_so(record: Record, stay: Stay) -> bool:

@@ -47,7 +47,9 @@ def read(content: bytes, *, zone: ZoneInfo, starts_at: dt.datetime, ends_at: dt.
     if found:  # Whoever the sections name only as having been there.
         for table in (one for one in tables if one.section == 2 and one.times):
             reader.hear(table, is_span=True, only_new=True)
-    return reader.report(encoding, hashlib.sha256(content).hexdigest())
+    report = reader.report(encoding, hashlib.sha256(content).hexdigest())
+    _check_is_of(report, zone, starts_at, ends_at)
+    return report
 
 
 @dataclass(slots=True)
@@ -211,6 +213,20 @@ class _Reader:
 
     def _not(self, line: int, why: Why, detail: str) -> None:
         self._remarks.append(Remark(line, why, detail))
+
+
+def _check_is_of(report: Report, zone: ZoneInfo, starts_at: dt.datetime, ends_at: dt.datetime) -> None:
+    """Raises Unreadable: whoever it names was connected, and nobody during the meeting. So it is of the day before, or of the morning."""
+    intervals = [interval for one in report.attendees for interval in one.intervals]
+    spans = [(one.joined_at, one.left_at) for one in intervals]
+    spans += [one.or_else for one in intervals if one.or_else is not None]
+    if not spans or any(since < ends_at and until > starts_at for since, until in spans):
+        return
+    was, is_from = (
+        f"{since.astimezone(zone):%Y-%m-%d %H:%M} to {until.astimezone(zone):%Y-%m-%d %H:%M}"
+        for since, until in ((min(spans)[0], max(until for _, until in spans)), (starts_at, ends_at))
+    )
+    raise Unreadable(Why.ANOTHER_DAY, f"nobody was connected during the meeting, from {is_from}; the file is of {was}")
 
 
 def _is_known(who: tuple[str, str], known: dict[str, set[str]]) -> bool:

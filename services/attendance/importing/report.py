@@ -19,7 +19,7 @@ class Why(StrEnum):
     NO_TIMES = "no_times"
     """People and how long, but not when."""
     ANOTHER_DAY = "another_day"
-    """No time in it is near the meeting."""
+    """No time in it is near the meeting, or nobody was connected during it."""
     AMBIGUOUS_DATES = "ambiguous_dates"
     """Day and month may be either, and both would be near the meeting."""
     CUT_OFF = "cut_off"

@@ -15,7 +15,7 @@ from fastapi import Request, Response
 from services.attendance import rosters
 from services.attendance.checking import AUDIENCE, KeptScan, take
 from services.attendance.decided import Taken, TakenScan
-from services.attendance.lists import ListRules
+from services.attendance.lists import ListRules, had_closed
 from services.attendance.pages import reading
 from services.attendance.pages.opening import is_closed
 from services.attendance.rooms import ROOM_TEXTS, Admitted, Guesses, RoomRule, judged, next_opening, opening_of
@@ -178,11 +178,16 @@ def add(routes: Routes, pages: Pages, runtime: Runtime) -> None:
         async with runtime.reading.connect() as connection:
             found = await rosters.records_of_people(connection, about)
         lists = await reading.lists(runtime.reading, session.session_id)
+        stands = {
+            one.meeting_id
+            for one in meetings
+            if is_closed(one, lists, rules) or had_closed(lists.get(one.meeting_id), one)
+        }
         came = {
             one.meeting_id: record
             for one in meetings
             for (_, meeting_id, _), record in found.items()
-            if meeting_id == one.meeting_id and was_there(record, one, rules, is_closed=is_closed(one, lists, rules))
+            if meeting_id == one.meeting_id and was_there(record, one, rules, is_closed=meeting_id in stands)
         }
         if not came or not (is_over or len(came) == len(meetings)):
             return None

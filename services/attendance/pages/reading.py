@@ -11,11 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.attendance import views
 from services.attendance.certificates import Topic
 from services.attendance.state import MeetingList, Place, Session
-from services.attendance.store import CAME, LIST_TABLE, PLACE, RECORD, SESSION, TOPIC
+from services.attendance.store import CAME, PLACE, RECORD, SESSION, TOPIC
 from shared.contracts.model import Language
 from shared.postgres.database import any_of, rows_as
 
-_LISTS = sa.select(LIST_TABLE).where(LIST_TABLE.c.session_id == sa.bindparam("session_id"))
 _PLACES = sa.select(PLACE).where(PLACE.c.session_id == sa.bindparam("session_id"), any_of(PLACE.c.person_id, "people"))
 _AT_MOST = 200
 _EVER = dt.datetime.min.replace(tzinfo=dt.UTC)
@@ -46,8 +45,7 @@ async def session(engine: AsyncEngine, session_id: str) -> Session | None:
 async def lists(engine: AsyncEngine, session_id: str) -> dict[str, MeetingList]:
     """The session's lists that were ever closed, by meeting."""
     async with engine.connect() as connection:
-        found = rows_as(MeetingList, await connection.execute(_LISTS, {"session_id": session_id}))
-    return {one.meeting_id: one for one in found}
+        return await views.lists_of(connection, session_id)
 
 
 async def ids_of(engine: AsyncEngine, person_id: str) -> tuple[str, ...]:

@@ -15,8 +15,8 @@ MUTATIONS = (
     Mutation(
         "when a list closes follows from all that was said of its session",
         "services/attendance/lists.py",
-        "closes_by_itself(as_heard(working, session), ",
-        "closes_by_itself([session], ",
+        "closes_by_itself(as_heard(working, session_id), ",
+        "closes_by_itself(as_heard(working, session_id)[-1:], ",
         (
             "tests/attendance/test_lists.py::test_a_list_that_was_opened_with_its_moment_past_is_due_then_whatever_was_said_of_its_session_before_that_was_decided",
         ),
@@ -227,14 +227,16 @@ MUTATIONS = (
         "services/attendance/closing.py",
         "    first = found.awaited_at if found is not None else None\n",
         "    first = None\n",
-        ("tests/attendance/test_marking.py::test_a_list_that_was_put_right_awaits_whom_it_awaited",),
+        ("tests/attendance/test_putting_right.py::test_a_list_that_was_put_right_awaits_whom_it_awaited",),
     ),
     Mutation(
         "a closing before the meeting awaits nobody",
         "services/attendance/closing.py",
         "    return None if first is not None and meeting is not None and first < meeting.starts_at else first",
         "    return first",
-        ("tests/attendance/test_marking.py::test_a_first_closing_that_lies_before_the_meeting_by_now_was_none_of_it",),
+        (
+            "tests/attendance/test_putting_right.py::test_a_first_closing_that_lies_before_the_meeting_by_now_was_none_of_it",
+        ),
     ),
     Mutation(
         "an opened list closes no sooner than after a meeting",
@@ -242,7 +244,7 @@ MUTATIONS = (
         "max(rules.closes_at(meeting), open_until(found, rules))",
         "rules.closes_at(meeting)",
         (
-            "tests/attendance/test_marking.py::test_the_office_opens_a_list_and_it_closes_anew_as_long_afterwards_as_after_a_meeting",
+            "tests/attendance/test_putting_right.py::test_the_office_opens_a_list_and_it_closes_anew_as_long_afterwards_as_after_a_meeting",
         ),
     ),
     Mutation(
@@ -250,7 +252,7 @@ MUTATIONS = (
         "services/attendance/closing.py",
         "if one.state is Presence.ABSENT and not one.is_marked]",
         "if one.state is Presence.ABSENT]",
-        ("tests/attendance/test_marking.py::test_what_people_have_said_is_kept_when_a_list_is_opened",),
+        ("tests/attendance/test_putting_right.py::test_what_people_have_said_is_kept_when_a_list_is_opened",),
     ),
     Mutation(
         "other hours make other minutes",
@@ -729,8 +731,8 @@ MUTATIONS = (
         "        if at is not None and not takes_place and is_put_right(found, last):",
         "        if False:",
         (
-            "tests/attendance/test_marking.py::test_a_day_whose_list_is_open_to_be_put_right_took_place_whatever_is_said_of_it_meanwhile",
-            "tests/attendance/test_marking.py::test_a_list_that_is_open_to_be_put_right_closes_also_if_the_session_is_cancelled_meanwhile",
+            "tests/attendance/test_putting_right.py::test_a_day_whose_list_is_open_to_be_put_right_took_place_whatever_is_said_of_it_meanwhile",
+            "tests/attendance/test_putting_right.py::test_a_list_that_is_open_to_be_put_right_closes_also_if_the_session_is_cancelled_meanwhile",
         ),
     ),
     Mutation(
@@ -739,8 +741,8 @@ MUTATIONS = (
         " and not is_put_right(row, meeting_once(working, session, meeting_id)):",
         ":",
         (
-            "tests/attendance/test_marking.py::test_a_day_whose_list_is_open_to_be_put_right_took_place_whatever_is_said_of_it_meanwhile",
-            "tests/attendance/test_marking.py::test_a_list_that_is_open_to_be_put_right_closes_also_if_the_session_is_cancelled_meanwhile",
+            "tests/attendance/test_putting_right.py::test_a_day_whose_list_is_open_to_be_put_right_took_place_whatever_is_said_of_it_meanwhile",
+            "tests/attendance/test_putting_right.py::test_a_list_that_is_open_to_be_put_right_closes_also_if_the_session_is_cancelled_meanwhile",
         ),
     ),
     Mutation(
@@ -749,8 +751,8 @@ MUTATIONS = (
         "    return meeting is None or meeting.starts_at <= found.awaited_at\n",
         "    return True\n",
         (
-            "tests/attendance/test_marking.py::test_a_list_that_is_open_to_be_put_right_and_whose_day_is_moved_is_that_of_the_new_day",
-            "tests/attendance/test_marking.py::test_a_list_whose_day_was_moved_while_it_was_put_right_and_dropped_then_holds_up_no_certificate",
+            "tests/attendance/test_putting_right.py::test_a_list_that_is_open_to_be_put_right_and_whose_day_is_moved_is_that_of_the_new_day",
+            "tests/attendance/test_putting_right.py::test_a_list_whose_day_was_moved_while_it_was_put_right_and_dropped_then_holds_up_no_certificate",
         ),
     ),
     Mutation(
@@ -759,8 +761,8 @@ MUTATIONS = (
         "    return is_put_right(found, meeting_once(working, session, meeting_id))",
         "    return False",
         (
-            "tests/attendance/test_marking.py::test_a_code_of_a_day_whose_list_is_open_to_be_put_right_and_that_is_dropped_meanwhile_counts_at_once",
-            "tests/attendance/test_marking.py::test_a_day_whose_list_is_open_to_be_put_right_took_place_whatever_is_said_of_it_meanwhile",
+            "tests/attendance/test_putting_right.py::test_a_code_of_a_day_whose_list_is_open_to_be_put_right_and_that_is_dropped_meanwhile_counts_at_once",
+            "tests/attendance/test_putting_right.py::test_a_day_whose_list_is_open_to_be_put_right_took_place_whatever_is_said_of_it_meanwhile",
         ),
     ),
     Mutation(
@@ -780,5 +782,93 @@ MUTATIONS = (
         (
             "tests/attendance/test_checking.py::test_a_ticket_of_a_day_whose_list_is_put_right_and_that_is_dropped_meanwhile_is_of_that_day",
         ),
+    ),
+    Mutation(
+        "whoever was there stays so when a list is put right, wherever its day is by then",
+        "services/attendance/closing.py",
+        "if came(working, one, day, rules)]",
+        "if came(working, one, meeting, rules)]",
+        (
+            "tests/attendance/test_putting_right.py::test_a_list_that_is_put_right_leaves_whoever_was_there_as_they_were_also_if_its_date_had_been_put_right",
+        ),
+    ),
+    Mutation(
+        "an excuse stands when a list is put right, wherever its day is by then",
+        "services/attendance/closing.py",
+        '"first_closed_at": first, "of_day": day}',
+        '"first_closed_at": first, "of_day": meeting}',
+        (
+            "tests/attendance/test_putting_right.py::test_a_list_that_is_put_right_leaves_whoever_was_there_as_they_were_also_if_its_date_had_been_put_right",
+        ),
+    ),
+    Mutation(
+        "whoever was there is there already while a list is put right, wherever its day is by then",
+        "services/attendance/scanning.py",
+        "        if came(working, one, door.day, rules):",
+        "        if came(working, one, None if closed else meeting, rules):",
+        (
+            "tests/attendance/test_putting_right.py::test_a_list_that_is_put_right_leaves_whoever_was_there_as_they_were_also_if_its_date_had_been_put_right",
+        ),
+    ),
+    Mutation(
+        "a list that is put right shows who was there, wherever its day is by then",
+        "services/attendance/rosters.py",
+        "is_closed=had_closed(found, meeting)",
+        "is_closed=closed is not None",
+        (
+            "tests/attendance/test_views.py::test_a_list_that_is_put_right_shows_who_was_there_also_if_its_date_had_been_put_right",
+        ),
+    ),
+    Mutation(
+        "a roster shows who was there while a list is put right, wherever its day is by then",
+        "services/attendance/views.py",
+        "is_closed=meeting.meeting_id in stands",
+        "is_closed=meeting.meeting_id in closed",
+        (
+            "tests/attendance/test_views.py::test_a_list_that_is_put_right_shows_who_was_there_also_if_its_date_had_been_put_right",
+        ),
+    ),
+    Mutation(
+        "a session counts who was there while a list is put right, wherever its day is by then",
+        "services/attendance/views.py",
+        "[_EVER if stood else rules.scans_since(meeting) for",
+        "[rules.scans_since(meeting) for",
+        (
+            "tests/attendance/test_views.py::test_a_list_that_is_put_right_shows_who_was_there_also_if_its_date_had_been_put_right",
+        ),
+    ),
+    Mutation(
+        "of one human with two seats in a session one is counted",
+        "services/attendance/views.py",
+        "_count(human.distinct())",
+        "_count()",
+        (
+            "tests/attendance/test_merging.py::test_two_places_of_one_human_are_one_wherever_they_are_counted_and_of_the_town_of_the_id_that_stays",
+        ),
+    ),
+    Mutation(
+        "of two seats of one human that of the id that stays is counted",
+        "services/attendance/counting.py",
+        "        own_first = (place.c.person_id != human, place.c.person_id)",
+        "        own_first = (place.c.person_id,)",
+        (
+            "tests/attendance/test_merging.py::test_two_places_of_one_human_are_one_wherever_they_are_counted_and_of_the_town_of_the_id_that_stays",
+        ),
+    ),
+    Mutation(
+        "what a code says otherwise is decided by another mark",
+        "services/attendance/rosters.py",
+        "        UNCHANGED.c.event_id.in_(sa.select(stands.c.event_id)),\n",
+        "",
+        (
+            "tests/attendance/test_checking.py::test_what_a_code_says_otherwise_is_decided_by_another_mark_on_the_list_as_in_the_books",
+        ),
+    ),
+    Mutation(
+        "a list that is put right is closed by whoever asks, also if its session was cancelled meanwhile",
+        "services/attendance/asking_to_close.py",
+        "    if not session.state.takes_place and not had_closed(its, meeting):",
+        "    if not session.state.takes_place:",
+        ("tests/attendance/test_api.py::test_the_list_of_a_cancelled_session_is_closed_only_if_it_had_closed_before",),
     ),
 )

@@ -141,10 +141,17 @@ MUTATIONS = (
     Mutation(
         "while a list is put right, nobody's certificate changes, also if there is no such day any more",
         "services/attendance/certifying.py",
-        " or not all_closed(working, session) or _is_put_right(working, session):",
-        " or not all_closed(working, session):",
+        " or not all_closed(working, session_id) or _is_put_right(working, session):",
+        " or not all_closed(working, session_id):",
         (
-            "tests/attendance/test_marking.py::test_while_the_list_of_a_day_is_put_right_that_was_dropped_since_no_certificate_is_decided",
+            "tests/attendance/test_putting_right.py::test_while_the_list_of_a_day_is_put_right_that_was_dropped_since_no_certificate_is_decided",
         ),
+    ),
+    Mutation(
+        "a place in a series that its issuer puts right moves that too",
+        "services/attendance/certificates.py",
+        "    if isinstance(new, Certificate) and new.serial",
+        "    if isinstance(new, Certificate) and old is None and new.serial",
+        ("tests/attendance/test_certifying.py::test_a_place_in_a_series_that_its_issuer_puts_right_moves_that_too",),
     ),
 )

@@ -83,17 +83,17 @@ MUTATIONS = (
     Mutation(
         "a day that was dropped before its list had closed is none that a ticket was read on",
         "services/attendance/views.py",
-        "            if (its := gone.get((session_id, meeting_id))) and (not its.is_open or is_put_right(its, meeting))\n",
-        "",
+        " if had_closed(gone.get((session_id, meeting_id)), meeting)\n",
+        "\n",
         (
             "tests/attendance/test_checking.py::test_a_ticket_of_a_day_that_was_dropped_and_did_not_take_place_is_of_none",
         ),
     ),
     Mutation(
         "a ticket is also of a day that is dropped while its list is put right",
-        "services/attendance/views.py",
-        " and (not its.is_open or is_put_right(its, meeting))",
-        " and not its.is_open",
+        "services/attendance/lists.py",
+        "(not found.is_open or is_put_right(found, meeting))",
+        "not found.is_open",
         (
             "tests/attendance/test_checking.py::test_a_ticket_of_a_day_whose_list_is_put_right_and_that_is_dropped_meanwhile_is_of_that_day",
         ),
@@ -182,7 +182,7 @@ MUTATIONS = (
     Mutation(
         "nobody is confirmed to have been there on a day that lies ahead",
         "services/attendance/scanning.py",
-        "    return record.state.came and (is_closed or not is_of_another_day(record, meeting, rules))",
+        "    return record.state.came and told_of(record, meeting, rules, is_closed=is_closed) is not None",
         "    return record.state.came",
         (
             "tests/attendance/test_own_papers.py::test_of_a_day_that_was_moved_since_it_is_not_confirmed_that_anybody_was_there",

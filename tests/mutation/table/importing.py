@@ -197,8 +197,22 @@ MUTATIONS = (
     Mutation(
         "a list that had closed is put right by a report, also if its session was cancelled since",
         f"{_HERE}/api.py",
-        "        if not session.state.takes_place and is_open:",
+        "        if not session.state.takes_place and not had_closed(its, meeting):",
         "        if not session.state.takes_place:",
         (f"{_API}::test_a_list_that_had_closed_before_its_session_was_cancelled_is_put_right_by_a_report",),
+    ),
+    Mutation(
+        "a file in which nobody was connected during the meeting is of another one",
+        f"{_HERE}/reading.py",
+        "    _check_is_of(report, zone, starts_at, ends_at)\n",
+        "",
+        (f"{_READING}::test_a_file_of_the_day_before_or_after_or_of_another_hour_is_refused_and_says_so",),
+    ),
+    Mutation(
+        "what a list said when it closed stands against a report while it is put right",
+        f"{_HERE}/planning.py",
+        "    stands = not ground.is_open or ground.had_closed",
+        "    stands = not ground.is_open",
+        (f"{_PLANNING}::test_what_a_list_said_when_it_closed_stands_against_a_report_while_it_is_put_right",),
     ),
 )

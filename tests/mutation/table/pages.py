@@ -92,8 +92,8 @@ MUTATIONS = (
     Mutation(
         "who did not come is given no confirmation of the day",
         "services/attendance/scanning.py",
-        "    return record.state.came and (is_closed or not is_of_another_day(record, meeting, rules))",
-        "    return is_closed or not is_of_another_day(record, meeting, rules)",
+        "    return record.state.came and told_of(record, meeting, rules, is_closed=is_closed) is not None",
+        "    return told_of(record, meeting, rules, is_closed=is_closed) is not None",
         ("tests/attendance/test_own_papers.py::test_who_did_not_come_has_nothing_to_print",),
     ),
     Mutation(

@@ -6,8 +6,8 @@ MUTATIONS = (
     Mutation(
         "a document is of its own day and not of today",
         "services/attendance/documents/printing.py",
-        "        timestamp=dt.datetime(*date, tzinfo=dt.UTC),  # Else it would be the moment of printing.\n",
-        "        timestamp=dt.datetime.now(dt.UTC),\n",
+        "    timestamp = dt.datetime(*date, tzinfo=dt.UTC)  # Else it would be the moment of printing.\n",
+        "    timestamp = dt.datetime.now(dt.UTC)\n",
         ("tests/attendance/test_documents.py::test_the_same_sheet_is_the_same_bytes_in_another_process",),
     ),
     Mutation(
@@ -171,5 +171,90 @@ MUTATIONS = (
         (
             "tests/attendance/test_certificates_api.py::test_a_day_that_was_called_otherwise_after_its_list_had_closed_is_confirmed_as_it_was",
         ),
+    ),
+    Mutation(
+        "papers are asked for of a day that was held before its session was called off",
+        "services/attendance/dossier.py",
+        "if session.state.takes_place or had_closed(lists.get(one.meeting_id), one)\n",
+        "if session.state.takes_place\n",
+        (
+            "tests/attendance/test_files.py::test_of_a_session_that_was_called_off_after_a_day_of_it_was_held_that_days_papers_are_asked_for",
+        ),
+    ),
+    Mutation(
+        "papers are asked for of a day that was dropped after it was held",
+        "services/attendance/dossier.py",
+        "    days = sorted((*planned, *gone), ",
+        "    days = sorted(planned, ",
+        (
+            "tests/attendance/test_files.py::test_while_a_list_is_put_right_the_papers_say_so_also_of_a_day_that_was_dropped_meanwhile",
+            "tests/attendance/test_files.py::test_a_signed_list_is_of_the_day_it_was_signed_on_whatever_that_is_called_since",
+        ),
+    ),
+    Mutation(
+        "the papers say of a list that it is put right",
+        "services/attendance/dossier.py",
+        "    if found is None or not is_put_right(found, meeting):",
+        "    if True:",
+        (
+            "tests/attendance/test_files.py::test_while_a_list_is_put_right_the_papers_say_so_also_of_a_day_that_was_dropped_meanwhile",
+        ),
+    ),
+    Mutation(
+        "the records of a day are there also while its list is put right and it was dropped",
+        "services/attendance/dossier.py",
+        "    took_place = {one.meeting_id for one in gone} | ",
+        "    took_place = ",
+        (
+            "tests/attendance/test_files.py::test_while_a_list_is_put_right_the_papers_say_so_also_of_a_day_that_was_dropped_meanwhile",
+        ),
+    ),
+    Mutation(
+        "no certificate is in doubt while a list is put right of a day that was dropped",
+        "services/attendance/open_matters.py",
+        ", _MEETING.c.session_id.not_in(sa.select(_put_right().c.session_id)))",
+        ")",
+        (
+            "tests/attendance/test_files.py::test_while_a_list_is_put_right_the_papers_say_so_also_of_a_day_that_was_dropped_meanwhile",
+        ),
+    ),
+    Mutation(
+        "a signed list is attached to the day it was signed on, whatever that is called since",
+        "services/attendance/files.py",
+        "    return known is not None or session",
+        "    return session",
+        (
+            "tests/attendance/test_files.py::test_a_signed_list_is_of_the_day_it_was_signed_on_whatever_that_is_called_since",
+        ),
+    ),
+    Mutation(
+        "a list that is put right is typed in, also if its session was called off meanwhile",
+        "services/attendance/entering.py",
+        "not ground.had_closed:",
+        "ground.is_open:",
+        (
+            "tests/attendance/test_papers.py::test_a_list_that_had_closed_before_its_session_was_cancelled_is_put_right_by_its_paper",
+        ),
+    ),
+    Mutation(
+        "a folder that is away has deleted nothing",
+        "services/attendance/folder.py",
+        "                self.root.stat()  # A folder that is away has deleted nothing.",
+        "                pass",
+        ("tests/attendance/test_storing.py::test_nothing_is_called_deleted_where_it_cannot_be_reached",),
+    ),
+    Mutation(
+        "a town is said by its name and not by a street's",
+        "services/attendance/documents/printing.py",
+        'rf"(?<!\\w){re.escape(town)}(?!\\w)"',
+        "re.escape(town)",
+        ("tests/attendance/test_documents.py::test_a_town_that_the_place_does_not_name_stands_behind_it",),
+    ),
+    Mutation(
+        "a sign that no font has costs itself and not the document",
+        "services/attendance/documents/printing.py",
+        "        unshown = _unshown(sorted(_signs_of(sheet)))",
+        "        unshown: list[str] = []",
+        ("tests/attendance/test_documents.py::test_a_sign_that_no_font_has_costs_itself_and_not_the_document",),
     ),
 )

@@ -100,7 +100,7 @@ MUTATIONS = (
     Mutation(
         "a list that is closed stands in reports wherever its day is moved",
         "services/attendance/counting.py",
-        "    starts = starts.where(~is_closed(meeting, asked))\n",
+        "    starts = starts.where(~took_place(meeting, asked))\n",
         "",
         ("tests/attendance/test_reporting.py::test_a_list_that_stays_closed_counts_wherever_its_day_is_moved_by_then",),
     ),
@@ -205,7 +205,7 @@ MUTATIONS = (
     Mutation(
         "a day that is called otherwise while its list is put right stays in reports",
         "services/attendance/counting.py",
-        "sa.or_(_was_closed(asked), sa.and_(*is_put_right))",
+        "sa.or_(_was_closed(asked), sa.and_(*put_right))",
         "_was_closed(asked)",
         (
             "tests/attendance/test_reporting.py::test_a_day_that_is_called_otherwise_while_its_list_is_put_right_stays_in_reports",
@@ -214,10 +214,37 @@ MUTATIONS = (
     Mutation(
         "a day that was moved while its list was put right, and dropped then, is in no report",
         "services/attendance/counting.py",
-        "LIST_TABLE.c.awaited_at >= gone.c.starts_at",
+        "LIST_TABLE.c.awaited_at >= meeting.c.starts_at",
         "LIST_TABLE.c.awaited_at.is_not(None)",
         (
             "tests/attendance/test_reporting.py::test_a_day_that_is_moved_while_its_list_is_put_right_and_dropped_then_is_in_no_report",
+        ),
+    ),
+    Mutation(
+        "a trainer has held a day also if the session was called off after its list had closed",
+        "services/attendance/reporting.py",
+        "    takes_place = sa.or_(meeting.c.state.in_(TAKES_PLACE), took_place(meeting, asked))",
+        "    takes_place = meeting.c.state.in_(TAKES_PLACE)",
+        (
+            "tests/attendance/test_reporting.py::test_a_trainer_has_held_a_day_whose_list_had_closed_before_the_session_was_called_off",
+        ),
+    ),
+    Mutation(
+        "nobody has held a day that was called off while its list was open",
+        "services/attendance/reporting.py",
+        '    planned = sa.select(*meeting.c, sa.false().label("is_gone")).where(takes_place)',
+        '    planned = sa.select(*meeting.c, sa.false().label("is_gone"))',
+        (
+            "tests/attendance/test_reporting.py::test_of_a_day_that_was_called_off_while_its_list_was_open_nobody_has_held_anything",
+        ),
+    ),
+    Mutation(
+        "as of before a merge whoever went is called as who they turned out to be",
+        "services/attendance/reporting.py",
+        "    return named.outerjoin(SURVIVOR, SURVIVOR.c.person_id == human)",
+        "    return named.outerjoin(SURVIVOR, sa.false())",
+        (
+            "tests/attendance/test_reporting.py::test_as_of_before_a_merge_whoever_went_is_called_as_who_they_turned_out_to_be",
         ),
     ),
 )
