@@ -74,6 +74,8 @@ class Health:
         self._stuck_seconds = stuck_seconds
         self.own_books: list[Callable[[AsyncConnection], Awaitable[dict[str, Any]]]] = []
         """What a service adds to the common books."""
+        self.failed_looks: Callable[[], int] = lambda: 0
+        """How many subjects this process could not look at (shared.deciding.due)."""
         self.own_warnings: list[Callable[[], str | None]] = [
             clocks.warning,
             lambda: observer.misshapen(service.heard),
@@ -166,7 +168,7 @@ class Health:
             "outbox": outbox,
             "held": held,
             "held_for_newer": held_for_newer,
-            "overdue": overdue,
+            "overdue": overdue + self.failed_looks(),
             **parked,
             "stray_erasures": stray,
             **own,

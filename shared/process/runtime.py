@@ -6,7 +6,8 @@ import asyncio
 import datetime as dt
 import os
 import signal
-from collections.abc import Callable, Coroutine, Sequence
+import time
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -42,6 +43,8 @@ log = structlog.get_logger()
 
 EXIT_STUCK = 75
 """The process made no progress although everything it needs answers: whoever supervises it starts it anew."""
+ENDS_AGAIN_SECONDS = 5.0
+"""So often whoever waits for offsets to be heard asks whether the logs still reach them."""
 EVERYTHING = News(dt.datetime(1970, 1, 1, tzinfo=dt.UTC))
 """What is news, when nobody knows."""
 
@@ -108,6 +111,8 @@ class Runtime:
             self.clocks,
             stuck_seconds=settings.consumer.stuck_seconds,
         )
+        self.health.failed_looks = self.due.failed_looks
+        self.health.own_warnings.append(self.relay.warning)
 
     def _broker(self, settings: Settings) -> KafkaBroker:
         security = None
@@ -296,13 +301,14 @@ class Runtime:
                 await backoff.wait()
 
     async def _recover(self) -> None:
-        """Hears quietly what was heard before the restore, then looks once at everything that is open."""
+        """Hears quietly what was heard before the restore, then looks once at everything that is open. What could not be looked at keeps it
+        from being over: it is done again at the next start, and by then costs only the looks."""
         log.warning("this database is older than our own stream: hearing the others up to their ends without deciding")
-        while not await is_heard(self.engine, self.decider.quiet_until):
-            await asyncio.sleep(0.1)
+        await self._until_heard(self.decider.quiet_until)
         now = self.service.clock()
         async with self.engine.connect() as connection:
             subjects = await self.service.open_subjects(connection, now)
+        failed = 0
         for subject in subjects:
             moment = Due(recovery.RECONCILE, subject, now)
             try:
@@ -312,26 +318,42 @@ class Runtime:
                     raise
                 log.exception("a subject could not be settled after the restore", subject=subject)
                 self.due.try_later(moment)
-        async with self.engine.begin() as connection:
-            await recovery.end(connection)
+                failed += 1
+        if not failed:
+            async with self.engine.begin() as connection:
+                await recovery.end(connection)
         self.decider.quiet_until = {}
-        log.info("recovered", subjects=len(subjects))
+        log.info("recovered", subjects=len(subjects), failed=failed)
 
     async def _own_streams_heard(self) -> None:
         backoff = Backoff(0.5, 10)
-        ends = None
         while True:
             try:
-                ends = ends or await self.observer.ends(self.service.own)
-                # A watermark alone says nothing of a log that was cut behind it.
-                if all(lane.positioning.knows_its_own() for lane in self.lanes) and await is_heard(self.engine, ends):
-                    return
-                await asyncio.sleep(0.05)
+                await self._until_heard(await self.observer.ends(self.service.own), is_sure=self._know_their_own)
+                return
             except Exception as error:
                 if classify(error) is not Fault.TRANSIENT:
                     raise
                 backoff.failed(error, where="own streams")
                 await backoff.wait()
+
+    def _know_their_own(self) -> bool:
+        """A watermark alone says nothing of a log that was cut behind it."""
+        return all(lane.positioning.knows_its_own() for lane in self.lanes)
+
+    async def _until_heard(self, until: Mapping[Partition, int], *, is_sure: Callable[[], bool] = lambda: True) -> None:
+        """Returns once these offsets are heard, as far as there are any: a log that was made anew meanwhile, or restored from an older
+        copy than we have seen, may end before them for good."""
+        until, look_at = dict(until), time.monotonic() + ENDS_AGAIN_SECONDS
+        streams = {part.stream for part in until}.intersection(
+            self.service.heard
+        )  # A newer release may have heard others.
+        while not (is_sure() and await is_heard(self.engine, until)):
+            await asyncio.sleep(0.05)
+            if time.monotonic() > look_at:
+                ends = await self.observer.ends(streams)
+                until = {part: min(offset, ends.get(part, 0)) for part, offset in until.items()}
+                look_at = time.monotonic() + ENDS_AGAIN_SECONDS
 
     async def _hear_new_types(self) -> None:
         """Before any gate asks how far the streams are heard; what another replica skips later is found when its partition comes

@@ -7,10 +7,13 @@ import datetime as dt
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from services.enrolment.app import SERVICE
 from shared.clocks import Clocks
+from shared.outbox import relay
+from shared.outbox.relay import Relay
 from shared.process.health import Health
 from shared.testing import NOON
 
@@ -35,3 +38,27 @@ async def test_what_starting_it_anew_would_not_mend_is_a_warning_also_while_a_ba
         f"one of {len(SERVICE.heard)} has 1 partition",
         "when it came is said by whoever sent it: programme.cities, programme.teams (set LogAppendTime)",
     ]
+
+
+def test_whoever_sends_says_why_what_was_said_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside a number that does not fall: which stream it is, or that ours are not heard to their ends."""
+    now = 1_000.0
+    monkeypatch.setattr(relay, "time", SimpleNamespace(monotonic=lambda: now))
+    how: dict[str, Any] = {"own_streams_heard": nobody, "batch": 10, "poll_seconds": 1.0, "timeout_seconds": 30.0}
+    engine: Any = None
+    one = Relay(engine, "enrolment", "rollcall/enrolment", {}, **how)
+    one._settles_since = now
+    assert one.warning() is None
+    now += relay.PATIENCE_SECONDS + 1
+    assert one.warning() == "nothing is sent until our own streams are heard to their ends"
+    one._settles_since = None
+    one._leave_alone("enrolment.events", TimeoutError())
+    assert one.warning() is None  # Another replica sends.
+    one.leading = True
+    assert one.warning() == "Kafka takes nothing of enrolment.events: what was said there waits"
+    now += 60  # Nothing waits there any more, or it would have been tried again.
+    assert one.warning() is None
+
+
+async def nobody() -> None:
+    """Nobody is asked."""

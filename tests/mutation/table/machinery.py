@@ -4,6 +4,32 @@ from tests.mutation.mutation import Mutation
 
 MUTATIONS = (
     Mutation(
+        "what could not be settled after a restore is looked at again at the next start",
+        "shared/process/runtime.py",
+        "        if not failed:\n",
+        "        if True:\n",
+        (
+            "tests/shared/test_rolled_back.py::test_what_could_not_be_settled_after_a_restore_is_looked_at_again_at_the_next_start",
+        ),
+    ),
+    Mutation(
+        "whoever waits for a log asks whether it still reaches so far",
+        "shared/process/runtime.py",
+        "            if time.monotonic() > look_at:",
+        "            if False:",
+        (
+            "tests/shared/test_rolled_back.py::test_a_restore_ends_though_a_log_was_made_anew_since_it_was_noticed",
+            "tests/shared/test_rolled_back.py::test_our_own_streams_are_heard_though_one_was_made_anew_while_they_were_waited_for",
+        ),
+    ),
+    Mutation(
+        "what could not be looked at is in the books",
+        "shared/process/health.py",
+        " + self.failed_looks(),",
+        ",",
+        ("tests/shared/test_rolled_back.py::test_what_could_not_be_looked_at_keeps_the_books_from_looking_well",),
+    ),
+    Mutation(
         "an unfinished body is unfinished",
         "shared/process/connections.py",
         "if self._is_answered() and not self.cycle.more_body:",
@@ -65,13 +91,6 @@ MUTATIONS = (
         "        self._within(self._crowd.limits.header_seconds, self.end)",
         "        pass",
         ("tests/shared/test_connections.py::test_a_header_that_does_not_end_is_given_some_seconds",),
-    ),
-    Mutation(
-        "a setting of nothing is not set",
-        "shared/settings.py",
-        ", env_ignore_empty=True",
-        "",
-        ("tests/cli/test_passing.py::test_a_setting_of_nothing_is_not_set",),
     ),
     Mutation(
         "parked commands are told apart by all they are known by",
