@@ -6,6 +6,7 @@ import asyncio
 import datetime as dt
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
@@ -14,6 +15,8 @@ import structlog
 import uvicorn
 from faststream.kafka import KafkaBroker
 from faststream.security import SASLScram512
+from pydantic import ValidationError
+from pydantic_settings import SettingsError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.backoff import Backoff
@@ -36,11 +39,13 @@ from shared.postgres.database import connect
 from shared.process.connections import bounded
 from shared.process.health import Health
 from shared.service import Service
-from shared.settings import Settings, kafka_connection
+from shared.settings import Settings, kafka_connection, said_wrongly, variable_of
 from shared.state.working import Due, Said
 
 log = structlog.get_logger()
 
+EXIT_INVALID = 2
+"""A setting with which it could not do its work: started anew it would have the same one."""
 EXIT_STUCK = 75
 """The process made no progress although everything it needs answers: whoever supervises it starts it anew."""
 ENDS_AGAIN_SECONDS = 5.0
@@ -375,8 +380,16 @@ def run(runtime_of: Callable[[], tuple[Runtime, Any]]) -> None:
     """Runs a service's process: `runtime_of` makes the runtime and the HTTP app inside the event loop."""
 
     async def main() -> int:
-        runtime, app = runtime_of()
+        try:
+            runtime, app = runtime_of()
+        except (ValidationError, SettingsError) as error:
+            for where, why in said_wrongly(error):
+                print(f"{variable_of(where) if where else 'The settings'}: {why}.", file=sys.stderr)
+            return EXIT_INVALID
         return await runtime.run(app)
 
     code = asyncio.run(main())
-    os._exit(code) if code == EXIT_STUCK else None  # A thread that hangs must not keep a stuck process alive.
+    if code == EXIT_STUCK:
+        os._exit(code)  # A thread that hangs must not keep a stuck process alive.
+    if code:
+        sys.exit(code)

@@ -4,6 +4,20 @@ from tests.mutation.mutation import Mutation
 
 MUTATIONS = (
     Mutation(
+        "a setting that is wrong tells no other one",
+        "shared/settings.py",
+        "        hide_input_in_errors=True,",
+        "        hide_input_in_errors=False,",
+        ("tests/shared/test_settings.py::test_a_setting_that_is_missing_tells_nothing_of_those_that_are_there",),
+    ),
+    Mutation(
+        "a service that cannot start for a setting says which",
+        "shared/process/runtime.py",
+        "        except (ValidationError, SettingsError) as error:",
+        "        except ZeroDivisionError as error:",
+        ("tests/shared/test_settings.py::test_a_service_that_is_told_nonsense_says_so_in_a_sentence",),
+    ),
+    Mutation(
         "what could not be settled after a restore is looked at again at the next start",
         "shared/process/runtime.py",
         "        if not failed:\n",
@@ -28,6 +42,15 @@ MUTATIONS = (
         " + self.failed_looks(),",
         ",",
         ("tests/shared/test_rolled_back.py::test_what_could_not_be_looked_at_keeps_the_books_from_looking_well",),
+    ),
+    Mutation(
+        "a reason that only a newer release knows",
+        "shared/web/answers.py",
+        "    reason: Reason | str = Field(",
+        "    reason: Reason = Field(",
+        (
+            "tests/shared/test_parked_pages.py::test_what_a_newer_release_set_aside_for_a_reason_of_its_own_is_listed_too",
+        ),
     ),
     Mutation(
         "an unfinished body is unfinished",
@@ -91,6 +114,13 @@ MUTATIONS = (
         "        self._within(self._crowd.limits.header_seconds, self.end)",
         "        pass",
         ("tests/shared/test_connections.py::test_a_header_that_does_not_end_is_given_some_seconds",),
+    ),
+    Mutation(
+        "a setting of nothing is not set",
+        "shared/settings.py",
+        "        env_ignore_empty=True,\n",
+        "",
+        ("tests/cli/test_passing.py::test_a_setting_of_nothing_is_not_set",),
     ),
     Mutation(
         "parked commands are told apart by all they are known by",
