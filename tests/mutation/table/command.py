@@ -4,6 +4,71 @@ from tests.mutation.mutation import Mutation
 
 MUTATIONS = (
     Mutation(
+        "a group of settings that is none is refused in a sentence",
+        "rollcall/passing.py",
+        "        except (ValidationError, SettingsError) as error:",
+        "        except ValidationError as error:",
+        ("tests/cli/test_passing.py::test_a_value_that_is_not_written_as_several_are_is_refused_in_a_sentence_too",),
+    ),
+    Mutation(
+        "what Kafka refuses for good is not to be published again",
+        "rollcall/publishing.py",
+        "            if not waiting.is_away(error):",
+        "            if False:",
+        ("tests/cli/test_publishing.py::test_what_kafka_refuses_for_good_is_not_to_be_published_again",),
+    ),
+    Mutation(
+        "progress that nobody reads ends nothing",
+        "rollcall/terminal.py",
+        "        if not self.stderr:\n            super()",
+        "        if True:\n            super()",
+        ("tests/cli/test_unread.py::test_whoever_reads_no_more_leaves_nothing_running",),
+    ),
+    Mutation(
+        "a terminal that is closed stops what runs in it",
+        "rollcall/running.py",
+        "            signal.signal(signal.SIGHUP, lambda *_: _without_terminal(system))\n",
+        "            pass\n",
+        ("tests/cli/test_unread.py::test_whoever_reads_no_more_leaves_nothing_running",),
+    ),
+    Mutation(
+        "JSON to the letter",
+        "rollcall/terminal.py",
+        "ensure_ascii=not is_utf8",
+        "ensure_ascii=False",
+        (
+            "tests/cli/test_unread.py::test_what_a_program_reads_is_to_the_letter_also_where_the_output_has_no_letter_for_it",
+        ),
+    ),
+    Mutation(
+        "a folder that takes no more is one sentence",
+        "rollcall/terminal.py",
+        "            if error.errno in (None, errno.EPIPE):",
+        "            if True:",
+        ("tests/cli/test_commands.py::test_a_folder_that_takes_no_more_is_one_sentence",),
+    ),
+    Mutation(
+        "a folder that takes no more keeps nobody from stopping what runs",
+        "rollcall/system.py",
+        "            self._is_unwritable = True\n            return\n",
+        "            raise\n",
+        ("tests/cli/test_commands.py::test_a_folder_that_takes_no_more_keeps_nobody_from_stopping_what_runs",),
+    ),
+    Mutation(
+        "a process is the same whatever its clock says",
+        "deploy/embedded/processes.py",
+        "            return now.born == self.born\n",
+        "            pass\n",
+        ("tests/embedded/test_stack.py::test_a_process_stays_the_same_when_somebody_sets_the_clock",),
+    ),
+    Mutation(
+        "the mark that a file of Windows begins with",
+        "rollcall/publishing.py",
+        '        said = text.removeprefix("\\ufeff")',
+        "        said = text",
+        ("tests/cli/test_publishing.py::test_a_file_that_was_written_on_windows_is_read_like_any_other",),
+    ),
+    Mutation(
         "a command loads what it needs when it runs",
         "rollcall/status.py",
         "if TYPE_CHECKING:\n    from rollcall.looking",
