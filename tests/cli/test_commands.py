@@ -204,6 +204,8 @@ def test_secrets_are_for_their_owner_alone_and_stay_the_same(tmp_path: Path) -> 
     folder.make(NOW)
     made = folder.secret("operator.token")
     assert folder.secret("operator.token", "another") == made
+    folder.secret_file("page.token").touch()  # As on a disk that was full.
+    assert folder.secret("page.token", "made") == folder.secret("page.token") == "made"
     assert stat.S_IMODE(folder.secret_file("operator.token").stat().st_mode) == 0o600
     assert stat.S_IMODE(folder.secret_file("operator.token").parent.stat().st_mode) == 0o700
 

@@ -4,6 +4,22 @@ from tests.mutation.mutation import Mutation
 
 MUTATIONS = (
     Mutation(
+        "a token of the folder that somebody has ended",
+        "rollcall/preparing.py",
+        "                if any(await asyncio.gather(*(is_ended(engine, text) for engine in engines))):",
+        "                if False:",
+        (
+            "tests/cli/test_token.py::test_a_folder_whose_own_token_somebody_has_ended_gets_another_one_at_its_next_start",
+        ),
+    ),
+    Mutation(
+        "a secret that was begun on a full disk",
+        "rollcall/folder.py",
+        " or not file.stat().st_size:",
+        ":",
+        ("tests/cli/test_commands.py::test_secrets_are_for_their_owner_alone_and_stay_the_same",),
+    ),
+    Mutation(
         "a group of settings that is none is refused in a sentence",
         "rollcall/passing.py",
         "        except (ValidationError, SettingsError) as error:",
