@@ -290,7 +290,7 @@ def end_child(child: Child) -> None:
 def is_ready(child: Child, port: int) -> bool:
     """Whether this child answers at the port that it is ready. What another process says there is not its word."""
     try:
-        said = httpx.get(f"http://{LOOPBACK}:{port}/health/ready", timeout=5).status_code == 200
+        said = httpx.get(f"http://{LOOPBACK}:{port}/health/ready", timeout=7).status_code == 200
     except httpx.HTTPError:
         return False
     return said and child.identity is not None and child.identity.listens(port)

@@ -27,6 +27,9 @@ from shared.service import Service
 log = structlog.get_logger()
 
 
+POSTGRES_SECONDS, CLOSING_SECONDS = 3.0, 2.0
+"""For so long Postgres is waited for, and then SQLAlchemy for a connection that does not answer to be closed. Whoever asks for our health has
+to wait for longer: else they hear nothing where Postgres hangs, and not that it does."""
 _CLOCK = sa.select(sa.func.clock_timestamp())
 _WELL: JsonDict = {
     "ready": True,
@@ -87,7 +90,7 @@ class Health:
         """What is well and what is not, with the verb that repairs it."""
         problems: list[str] = []
         try:
-            async with asyncio.timeout(5), self._engine.connect() as connection:
+            async with asyncio.timeout(POSTGRES_SECONDS), self._engine.connect() as connection:
                 asked_at = self._clocks.now()
                 said = (await connection.execute(_CLOCK)).scalar_one()
                 self._clocks.note("Postgres", said, asked_at=asked_at, answered_at=self._clocks.now())

@@ -4,6 +4,13 @@ from tests.mutation.mutation import Mutation
 
 MUTATIONS = (
     Mutation(
+        "a service whose books take too long is there",
+        "rollcall/origin/watching.py",
+        "        except httpx.HTTPError:\n            return\n",
+        "        except httpx.HTTPError:\n            service.reachable = False\n            return\n",
+        ("tests/cli/test_origin.py::test_a_service_whose_books_take_too_long_is_there_all_the_same",),
+    ),
+    Mutation(
         "a token of the folder that somebody has ended",
         "rollcall/preparing.py",
         "                if any(await asyncio.gather(*(is_ended(engine, text) for engine in engines))):",

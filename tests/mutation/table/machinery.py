@@ -4,6 +4,20 @@ from tests.mutation.mutation import Mutation
 
 MUTATIONS = (
     Mutation(
+        "whoever asks for health waits until it is said that Postgres hangs",
+        "deploy/docker/ready.py",
+        "TIMEOUT_S = 7.0",
+        "TIMEOUT_S = 4.0",
+        ("tests/shared/test_health.py::test_whoever_asks_for_health_waits_until_it_is_said_that_postgres_hangs",),
+    ),
+    Mutation(
+        "a Postgres that hangs",
+        "shared/process/health.py",
+        "asyncio.timeout(POSTGRES_SECONDS), ",
+        "asyncio.timeout(None), ",
+        ("tests/shared/test_health.py::test_a_postgres_that_takes_connections_and_says_nothing_does_not_answer",),
+    ),
+    Mutation(
         "a setting that is wrong tells no other one",
         "shared/settings.py",
         "        hide_input_in_errors=True,",
