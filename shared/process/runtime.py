@@ -8,19 +8,20 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from typing import Any
 
+import sqlalchemy as sa
 import structlog
 import uvicorn
 from faststream.kafka import KafkaBroker
 from faststream.security import SASLScram512
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.backoff import Backoff
-from shared.books import parking, recovery
+from shared.books import parking, recovery, watermark
 from shared.books.watermark import is_heard
 from shared.clocks import Clocks
 from shared.consuming.projector import Lane
@@ -34,12 +35,14 @@ from shared.events.streams import STREAMS, Partition
 from shared.faults import Fault, classify, told
 from shared.garbage import look_seldom
 from shared.kafka.observer import Observer
+from shared.outbox import journal
 from shared.outbox.relay import Relay
-from shared.postgres.database import connect
+from shared.postgres.database import PROJECTION, any_of, connect
 from shared.process.connections import bounded
 from shared.process.health import Health
 from shared.service import Service
 from shared.settings import Settings, kafka_connection, said_wrongly, variable_of
+from shared.state.rows import FactRow
 from shared.state.working import Due, Said
 
 log = structlog.get_logger()
@@ -239,6 +242,7 @@ class Runtime:
                 async with asyncio.timeout(30):
                     await self.observer.start()
                     await self._hear_new_types()
+                    await self._hear_what_kept_lacks()
                     await self._join()
                 break
             except Exception as error:
@@ -366,6 +370,31 @@ class Runtime:
         heard = [Partition(name, number) for name in self.service.heard for number in range(STREAMS[name].partitions)]
         async with self.engine.begin() as connection:
             await parking.hear_new_types(connection, heard)
+
+    async def _hear_what_kept_lacks(self) -> None:
+        """A schema `kept` that was restored alone is older than the rows beside it: what was said, held or set aside since stands in no table,
+        and no watermark leads back to it. It is seen by our own words: rows were made of some that the journal does not hold."""
+        async with self.engine.begin() as connection:
+            marks = await watermark.read(connection, self.service.heard)
+            last = [
+                mark.last_print for part, mark in marks.items() if part.stream in self.service.own and mark.last_print
+            ]
+            missing, _ = await journal.missing(connection, [known.partition("/")[2] for known in last])
+            if missing and await self._made_rows_of(connection, missing):
+                log.warning("what is kept is older than what was made of it: hearing everything from the start")
+                for partition in sorted(marks):
+                    await watermark.rewind(connection, partition)
+
+    async def _made_rows_of(self, connection: AsyncConnection, event_ids: Collection[str]) -> bool:
+        """Whether one of these is a fact of ours: on our own streams others may have stated what was before us."""
+        for kind, table in self.service.tables.items():
+            if issubclass(kind, FactRow) and table.schema == PROJECTION:
+                of_ours = sa.exists().where(
+                    table.c.source == self.service.source, any_of(table.c.event_id, "event_ids")
+                )
+                if (await connection.execute(sa.select(of_ours), {"event_ids": sorted(event_ids)})).scalar_one():
+                    return True
+        return False
 
 
 async def _serve(server: uvicorn.Server) -> None:

@@ -19,9 +19,10 @@ from services.enrolment import listing, reading
 from services.enrolment.app import SERVICE
 from services.enrolment.pages import reading as page_of
 from services.enrolment.tables import PLACE
-from shared.books import recovery
+from shared.books import recovery, watermark
 from shared.books.holding import WAKE, count_held, count_overdue
 from shared.books.recovery import RECONCILE
+from shared.books.watermark import WATERMARK
 from shared.clocks import Clocks
 from shared.contracts import EVENTS
 from shared.contracts.checkin import CheckInScanned
@@ -30,6 +31,7 @@ from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
 from shared.deciding.due import FAILED_AGAIN_AFTER, DueLoop
 from shared.deciding.transaction import Decider
 from shared.events.streams import Partition
+from shared.outbox.journal import JOURNAL, OUTBOX
 from shared.postgres.tables import DUE, HELD
 from shared.process.health import Health
 from shared.process.runtime import Runtime
@@ -373,3 +375,41 @@ async def test_a_look_that_is_asked_for_again_while_it_is_taken_is_taken_again(e
 
     loop._decider = SimpleNamespace(act=decides_nothing)  # type: ignore[assignment]
     assert [await loop.round(utc_now()) for _ in range(3)] == [1, 1, 1]
+
+
+async def test_a_schema_kept_that_was_restored_alone_is_found_out_and_everything_is_heard_again(
+    engine: AsyncEngine,
+) -> None:
+    """The dump that the operators' page tells to make holds no watermarks: what was held since would be asked of nobody any more."""
+    for one in known(*programme("town", ["anna"], "s")):
+        await Decider(engine, SERVICE).act([one])
+    async with engine.begin() as connection:
+        (ours,) = (await connection.execute(sa.select(PLACE.c.event_id))).scalars()
+        await connection.execute(sa.insert(WATERMARK), [
+            {"stream": stream, "partition": 0, "next_offset": 5, "last_offset": 4, "last_print": f"1/{last}",
+             "heard": 5, "parked": 0, "skipped": 0}
+            for stream, last in (("enrolment.events", ours), ("programme.cities", "theirs"))
+        ])  # fmt: skip
+    one: Any = SimpleNamespace(engine=engine, service=SERVICE)
+    one._made_rows_of = functools.partial(Runtime._made_rows_of, one)
+    await Runtime._hear_what_kept_lacks(one)
+    assert await heard_to(engine) == {"enrolment.events": 5, "programme.cities": 5}
+    async with engine.begin() as connection:  # An archive's last word: it never stood in our journal.
+        await connection.execute(
+            sa.update(WATERMARK).where(WATERMARK.c.stream == "enrolment.events").values(last_print="1/past")
+        )
+    await Runtime._hear_what_kept_lacks(one)
+    assert await heard_to(engine) == {"enrolment.events": 5, "programme.cities": 5}
+    async with engine.begin() as connection:
+        await connection.execute(
+            sa.update(WATERMARK).where(WATERMARK.c.stream == "enrolment.events").values(last_print=f"1/{ours}")
+        )
+        await connection.execute(sa.delete(OUTBOX))
+        await connection.execute(sa.delete(JOURNAL))
+    await Runtime._hear_what_kept_lacks(one)
+    assert await heard_to(engine) == {"enrolment.events": 0, "programme.cities": 0}
+
+
+async def heard_to(engine: AsyncEngine) -> dict[str, int]:
+    async with engine.connect() as connection:
+        return {part.stream: mark.next_offset for part, mark in (await watermark.read(connection)).items()}

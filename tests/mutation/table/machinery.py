@@ -4,6 +4,24 @@ from tests.mutation.mutation import Mutation
 
 MUTATIONS = (
     Mutation(
+        "a schema kept that is older than the rows beside it",
+        "shared/process/runtime.py",
+        "                for partition in sorted(marks):\n",
+        "                for partition in ():\n",
+        (
+            "tests/shared/test_rolled_back.py::test_a_schema_kept_that_was_restored_alone_is_found_out_and_everything_is_heard_again",
+        ),
+    ),
+    Mutation(
+        "what an archive said last is no word of ours",
+        "shared/process/runtime.py",
+        "            if missing and await self._made_rows_of(connection, missing):",
+        "            if missing:",
+        (
+            "tests/shared/test_rolled_back.py::test_a_schema_kept_that_was_restored_alone_is_found_out_and_everything_is_heard_again",
+        ),
+    ),
+    Mutation(
         "whoever asks for health waits until it is said that Postgres hangs",
         "deploy/docker/ready.py",
         "TIMEOUT_S = 7.0",
