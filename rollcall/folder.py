@@ -110,12 +110,19 @@ class Folder:
     def secret(self, name: str, made: str | None = None) -> str:
         """A secret of this folder; made at random the first time, or the one given."""
         file = self.secret_file(name)
-        if not file.is_file():
-            self._secrets.mkdir(mode=0o700, exist_ok=True)
-            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w", encoding="ascii") as opened:
-                opened.write(made or secrets.token_urlsafe(24))
+        if not file.is_file() or not file.stat().st_size:  # An empty one was begun on a disk that was full.
+            return self.another_secret(name, made or secrets.token_urlsafe(24))
         return file.read_text("ascii").strip()
+
+    def another_secret(self, name: str, made: str) -> str:
+        """Puts this one in the place of the one before, if there was any."""
+        file = self.secret_file(name)
+        self._secrets.mkdir(mode=0o700, exist_ok=True)
+        fresh = file.with_suffix(".new")
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as opened:
+            opened.write(made)
+        fresh.replace(file)
+        return made
 
     def secret_file(self, name: str) -> Path:
         return self._secrets / name

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from typing import Any
 
 from aiokafka.structs import ConsumerRecord
 from rich.text import Text
 
+from rollcall.terminal import to_the_letter
 from shared.contracts.attendance import ParticipantAbsent, ParticipantAttended
 from shared.contracts.enrolment import (
     EnrolmentRefused,
@@ -76,4 +76,4 @@ def json_line(record: ConsumerRecord) -> str:
         }
     else:
         whole |= {"reason": str(decoded.reason) if isinstance(decoded, Poison) else "unknown_type"}
-    return json.dumps(whole, ensure_ascii=False)
+    return to_the_letter(whole)

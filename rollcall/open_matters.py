@@ -55,7 +55,7 @@ EVERY_SERVICE = (
     Kind("of unknown types", lambda books: int(books["unknown_types"]), "types that this release has no contract for; heard once one has"),
     Kind("held", lambda books: int(books["held"]), "requests that wait for what they are about; refused at last if it never comes"),
     Kind("held for a newer release", lambda books: int(books["held_for_newer"]), "requests of a type that this release does not decide, held before it was rolled back: they wait for one that does and hold nobody back; the others are decided as ever"),
-    Kind("moments overdue", lambda books: int(books["overdue"]), "a list, or a held request, whose time has passed for five minutes: some stream is not heard up to then, or the log names a fault, or says that a moment stays: then the request holds a word that only a newer release knows, and waits for that one"),
+    Kind("moments overdue", lambda books: int(books["overdue"]), "a list, or a held request, whose time has passed for five minutes: some stream is not heard up to then, or the log names a fault, or says that a moment stays: then the request holds a word that only a newer release knows, and waits for that one. Also what our own code failed to look at after a start or a restore: it tries again every ten minutes, and at each start"),
     Kind("erasures beside their partition", lambda books: int(books["stray_erasures"]), "the name stays in Kafka's log: say them again with `rollcall publish`"),
 )  # fmt: skip
 BY_SERVICE: Mapping[str, tuple[Kind, ...]] = {

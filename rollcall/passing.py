@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic_settings import SettingsError
 
 from rollcall.origin.settings import OriginSettings
 from rollcall.terminal import Exit, Refusal
 from services import SERVICES
-from shared.settings import Settings
+from shared.settings import PREFIX, Settings, said_wrongly, variable_of
 
-PREFIX = "ROLLCALL_"
 MODELS: dict[str, type[Settings]] = {
     **{name: one.settings() for name, one in SERVICES.items()},
     "origin": OriginSettings,
@@ -66,11 +66,10 @@ def refuse_invalid(environment: Mapping[str, str]) -> None:
     for part, model in MODELS.items():
         try:
             model(database_url=SecretStr("–"), port=1)
-        except ValidationError as error:
-            for wrong in error.errors():
-                where = [str(each) for each in wrong["loc"]]
+        except (ValidationError, SettingsError) as error:
+            for where, why in said_wrongly(error):
                 if where and where[0] in DECIDED:
                     continue
-                name = f"{PREFIX}{'__'.join(where).upper()}" if where else f"The settings of {part}"
+                name = variable_of(where) if where else f"The settings of {part}"
                 said = f"{name}={environment[name]}" if name in environment else name
-                raise Refusal(f"{said}: {wrong['msg']}.", Exit.INVALID) from None
+                raise Refusal(f"{said}: {why}.", Exit.INVALID) from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from aiokafka.admin import AIOKafkaAdminClient
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from deploy.embedded.postgres import Postgres
 from deploy.embedded.processes import Say
@@ -59,19 +59,28 @@ def migrate_all(databases: dict[str, str], say: Say) -> None:
 
 
 def store_tokens(folder: Folder, databases: dict[str, str]) -> None:
-    """Makes this folder's tokens known to every service: one for operators, and one for the page, which only reads."""
+    """Makes this folder's tokens known to every service: one for operators, and one for the page, which only reads. Of one that somebody
+    has ended another one is made, or nobody could ask the services of this folder any more."""
+    engines = [create_async_engine(databases[name], hide_parameters=True) for name in installed_services()]
 
-    async def store(url: str) -> None:
-        engine = create_async_engine(url, hide_parameters=True)
-        try:
-            async with engine.begin() as connection:
-                for name, (actor, scopes) in _TOKENS.items():
-                    text = folder.secret(name, tokens.fresh_token())
-                    await tokens.store(connection, tokens.row_for(text, actor, scopes, now=utc_now()))
-        finally:
-            await engine.dispose()
+    async def is_ended(engine: AsyncEngine, text: str) -> bool:
+        async with engine.connect() as connection:
+            known = await tokens.all_of(connection)
+        return any(one.revoked_at is not None and text.startswith(f"{tokens.PREFIX}_{one.token_id}_") for one in known)
+
+    async def store(engine: AsyncEngine, row: tokens.Token) -> None:
+        async with engine.begin() as connection:
+            await tokens.store(connection, row)
 
     async def all_of_them() -> None:
-        await asyncio.gather(*(store(databases[name]) for name in installed_services()))
+        try:
+            for name, (actor, scopes) in _TOKENS.items():
+                text = folder.secret(name, tokens.fresh_token())
+                if any(await asyncio.gather(*(is_ended(engine, text) for engine in engines))):
+                    text = folder.another_secret(name, tokens.fresh_token())
+                row = tokens.row_for(text, actor, scopes, now=utc_now())
+                await asyncio.gather(*(store(engine, row) for engine in engines))
+        finally:
+            await asyncio.gather(*(engine.dispose() for engine in engines))
 
     asyncio.run(all_of_them())

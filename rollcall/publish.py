@@ -74,13 +74,13 @@ def _read_all(files: list[Path]) -> tuple[list[Line], list[Problem]]:
     lines: list[Line] = []
     problems: list[Problem] = []
     for file in files:
+        name = "stdin" if str(file) == "-" else str(file)
         try:
             text = (sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()).decode("utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise Refusal(
-                f"{file} cannot be read: {getattr(error, 'strerror', None) or error}.", Exit.INVALID
-            ) from error
-        good, bad = read("stdin" if str(file) == "-" else str(file), text.split("\n"))
+            why = getattr(error, "strerror", None) or "it is not UTF-8"
+            raise Refusal(f"{name} cannot be read: {why}.", Exit.INVALID) from error
+        good, bad = read(name, text.split("\n"))
         lines += good
         problems += bad
     return lines, problems

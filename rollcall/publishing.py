@@ -48,15 +48,17 @@ class Problem:
 
 
 def read(name: str, texts: Iterable[str], *, now_ms: int | None = None) -> tuple[list[Line], list[Problem]]:
-    """The lines of a file that can be published, and what is wrong with the others. Empty lines are passed over."""
+    """The lines of a file that can be published, and what is wrong with the others. Empty lines are passed over, and so is the mark that
+    programs of Windows begin a file with; one that was put together of several has it at each beginning."""
     heard_ms = round(time.time() * 1000) if now_ms is None else now_ms
     lines: list[Line] = []
     problems: list[Problem] = []
     for number, text in enumerate(texts, start=1):
-        if not text.strip():
+        said = text.removeprefix("\ufeff")
+        if not said.strip():
             continue
         try:
-            lines.append(_line(text, heard_ms))
+            lines.append(_line(said, heard_ms))
         except ValueError as error:
             problems.append(Problem(f"{name}:{number}", str(error)))
     return lines, problems
@@ -113,7 +115,11 @@ async def send(
                 if per_second:
                     await asyncio.sleep(max(0.0, began + sent / per_second - time.monotonic()))
         except (KafkaError, TimeoutError) as error:
-            if not waiting.is_away(error) or refused_at == sent:
+            if not waiting.is_away(error):  # A topic that is not this user's, say: it would be refused again.
+                raise Refusal(
+                    f"Kafka refuses it: {error}. What it had taken before is absorbed when it is said again."
+                ) from error
+            if refused_at == sent:
                 raise Refusal(
                     f"Kafka has not taken everything: {error or 'no answer'}; publish again, what it has is absorbed."
                 ) from error

@@ -76,7 +76,8 @@ def rebuild(
     try:
         report = asyncio.run(run())
     except RuntimeError as error:
-        raise Refusal(f"{str(error).capitalize()}.") from error
+        said = str(error)  # Ids and times in it are as they are.
+        raise Refusal(f"{said[:1].upper()}{said[1:]}.") from error
     except (DBAPIError, KafkaError, OSError) as error:
         raise Refusal(f"Nothing was changed, for a fault came between: {told(error)}. Try again.") from error
     if as_json:

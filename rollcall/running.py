@@ -16,7 +16,7 @@ from rollcall import ports
 from rollcall.folder import Folder
 from rollcall.passing import refuse_invalid, said_in_vain
 from rollcall.system import System, only_one
-from rollcall.terminal import Refusal, err, say
+from rollcall.terminal import Refusal, err, nobody_reads, say
 from rollcall.typed import typed
 from shared.service import utc_now
 
@@ -27,7 +27,7 @@ DETACH_LIMIT_S = 180.0
 def running(
     folder: Folder, asked: dict[str, int | None], *, free_ports: bool, before: Callable[[], None] = lambda: None
 ) -> Iterator[System]:
-    """A system that is up for as long as the block runs; Ctrl-C and SIGTERM set its `stopped`. `before` it starts,
+    """A system that is up for as long as the block runs; Ctrl-C, SIGTERM and the end of the terminal set its `stopped`. `before` it starts,
     the caller may put into the folder what it needs."""
     _heed_settings()
     with only_one(folder, say):
@@ -37,6 +37,8 @@ def running(
         system = System(folder, chosen, say)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: system.stopped.set())
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # `nohup` means that it goes on.
+            signal.signal(signal.SIGHUP, lambda *_: _without_terminal(system))
         began = time.monotonic()
         before()
         system.start()
@@ -47,6 +49,12 @@ def running(
             system.stopped.set()
             system.stop()
             say("Stopped.")
+
+
+def _without_terminal(system: System) -> None:
+    """Whoever closes the terminal stops what runs in it, as by Ctrl-C: left to itself it would go on with nobody who supervises it."""
+    nobody_reads()
+    system.stopped.set()
 
 
 def _heed_settings() -> None:

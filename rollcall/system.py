@@ -42,6 +42,7 @@ class System:
         self._children: dict[str, Supervised] = {}
         self._phase = "starting"
         self._written: Run | None = None
+        self._is_unwritable = False
         own = Identity.of(os.getpid())
         assert own is not None
         self._own = own
@@ -232,9 +233,18 @@ class System:
 
     def _write(self) -> None:
         run = Run(self._own, self._phase, {name: child.seen for name, child in self._children.items()})
-        if run != self._written:
+        if run == self._written:
+            return
+        try:
             self.folder.write_run(run)
-            self._written = run
+        except (
+            OSError
+        ) as error:  # A full disk, say: other terminals see how it was, and what runs is still supervised, and stopped.
+            if not self._is_unwritable:
+                self._say(f"{self.folder.path} cannot be written to: {error.strerror}.")
+            self._is_unwritable = True
+            return
+        self._written, self._is_unwritable = run, False
 
 
 @contextlib.contextmanager
@@ -280,7 +290,7 @@ def end_child(child: Child) -> None:
 def is_ready(child: Child, port: int) -> bool:
     """Whether this child answers at the port that it is ready. What another process says there is not its word."""
     try:
-        said = httpx.get(f"http://{LOOPBACK}:{port}/health/ready", timeout=5).status_code == 200
+        said = httpx.get(f"http://{LOOPBACK}:{port}/health/ready", timeout=7).status_code == 200
     except httpx.HTTPError:
         return False
     return said and child.identity is not None and child.identity.listens(port)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import io
 import json
 import logging
@@ -50,11 +52,35 @@ def _escaped(found: re.Match[str]) -> str:
     return found[0].encode("unicode_escape").decode("ascii")
 
 
+class _Console(Console):
+    """Where nobody reads results any more (`rollcall status | head`), the command ends. Progress that nobody reads ends nothing: what is
+    started or stopped meanwhile would be left half done."""
+
+    def on_broken_pipe(self) -> None:
+        if not self.stderr:
+            super().on_broken_pipe()
+        self.quiet = True
+        _to_nobody(sys.stderr)
+
+
+def nobody_reads() -> None:
+    """The terminal is gone: what is said from now on is said to nobody, and fails nowhere."""
+    for stream in (sys.stdout, sys.stderr):
+        _to_nobody(stream)
+
+
+def _to_nobody(stream: Any) -> None:
+    with contextlib.suppress(OSError, ValueError):  # It may be no file at all.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+
+
 def _console(*, stderr: bool) -> Console:
     stream = sys.stderr if stderr else sys.stdout
     wide = not stream.isatty() and "COLUMNS" not in os.environ
     # No emoji: it reads ":key:" in an id or a source as one, and ids may hold colons.
-    console = Console(stderr=stderr, highlight=False, emoji=False, width=PIPED_COLUMNS if wide else None)
+    console = _Console(stderr=stderr, highlight=False, emoji=False, width=PIPED_COLUMNS if wide else None)
     console.push_render_hook(_OnlyText())
     return console
 
@@ -101,6 +127,12 @@ class Commands(TyperGroup):
         except (Refusal, EmbeddedError) as refused:
             err.print(str(refused), style="red", soft_wrap=True, markup=False)
             raise typer.Exit(refused.code if isinstance(refused, Refusal) else Exit.IMPOSSIBLE) from None
+        except OSError as error:
+            if error.errno in (None, errno.EPIPE):
+                raise
+            where = f": {error.filename}" if error.filename else ""
+            err.print(f"It cannot be done: {error.strerror}{where}.", style="red", soft_wrap=True, markup=False)
+            raise typer.Exit(Exit.IMPOSSIBLE) from None
         except KeyboardInterrupt:
             raise typer.Exit(130) from None
 
@@ -118,8 +150,14 @@ def say(line: str) -> None:
 
 def print_json(result: object) -> None:
     """The whole answer of a command run with --json."""
-    sys.stdout.write(json.dumps(result, ensure_ascii=False, indent=2, default=str) + "\n")
+    sys.stdout.write(to_the_letter(result, indent=2) + "\n")
     sys.stdout.flush()
+
+
+def to_the_letter(result: object, *, indent: int | None = None) -> str:
+    """JSON for a program: what the output has no letter for is escaped, and becomes no question mark."""
+    is_utf8 = (sys.stdout.encoding or "utf-8").lower().replace("-", "") == "utf8"
+    return json.dumps(result, ensure_ascii=not is_utf8, indent=indent, default=str)
 
 
 def progress() -> Progress:

@@ -7,11 +7,45 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, PositiveFloat, PositiveInt, SecretStr, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from shared.connecting import kafka_client
+
+PREFIX = "ROLLCALL_"
+
+
+def said_wrongly(error: ValidationError | SettingsError) -> list[tuple[tuple[str, ...], str]]:
+    """Which settings cannot be what they are, as paths, and why."""
+    if isinstance(error, ValidationError):
+        found = [(tuple(map(str, one["loc"])), one["type"], one["msg"]) for one in error.errors()]
+    else:  # It names the field, and nothing that whoever wrote the value could mend it by.
+        found = [((str(error).partition('"')[2].partition('"')[0],), "model_type", "")]
+    return [(where, _how_it_is_written(where, kind) or why) for where, kind, why in found]
+
+
+def _how_it_is_written(where: tuple[str, ...], kind: str) -> str | None:
+    match kind:
+        case "tuple_type":
+            return 'several are written as JSON, such as ["one", "another"]'
+        case "model_type":
+            return f"what belongs to it is set each by its own name, {variable_of(where)}__…"
+        case _:
+            return None
+
+
+def variable_of(where: tuple[str, ...]) -> str:
+    """What a setting is called in the environment."""
+    return PREFIX + "__".join(where).upper()
 
 
 def _in_capitals(value: object) -> object:
@@ -86,7 +120,11 @@ class Settings(BaseSettings):
     """What every service is told. Each service adds its own."""
 
     model_config = SettingsConfigDict(
-        env_prefix="ROLLCALL_", env_nested_delimiter="__", env_ignore_empty=True, extra="ignore"
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        env_ignore_empty=True,
+        extra="ignore",
+        hide_input_in_errors=True,  # Of one that is missing it would quote what was said beside it, passwords among that.
     )
 
     kafka: str = "127.0.0.1:9092"

@@ -7,7 +7,8 @@ import json
 import os
 import sys
 
-TIMEOUT_S = 4.0
+TIMEOUT_S = 7.0
+"""Longer than the service waits for a Postgres that hangs, or nobody would read that it does."""
 MOST_BYTES = 64 * 1024
 
 

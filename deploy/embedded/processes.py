@@ -25,7 +25,8 @@ class Identity:
     """A process, told apart from a later one that was given the same pid."""
 
     pid: int
-    started: float  # seconds since the epoch, as the system reports it
+    started: float  # seconds since the epoch, as the system reports it: who sets the clock moves it
+    born: str | None = None  # in which run of the machine, and when in it; None where the system does not tell
 
     @classmethod
     def of(cls, pid: int) -> Self | None:
@@ -37,15 +38,18 @@ class Identity:
             # A dead child nobody has waited for still has a pid; in containers orphans may stay so for ever.
             if process.status() == psutil.STATUS_ZOMBIE:
                 return None
-            return cls(pid, process.create_time())
+            return cls(pid, process.create_time(), _born(pid))
         except psutil.NoSuchProcess:
             return None
 
     def is_running(self) -> bool:
         """Whether this very process still runs."""
         now = Identity.of(self.pid)
-        # The start time is computed from the boot time, which moves a little when the clock is corrected.
-        return now is not None and abs(now.started - self.started) < 2.0
+        if now is None:
+            return False
+        if self.born is not None and now.born is not None:
+            return now.born == self.born
+        return abs(now.started - self.started) < 2.0
 
     def listens(self, port: int) -> bool:
         """Whether this very process holds the port. The system says so: whoever else answers there may say anything."""
@@ -56,6 +60,16 @@ class Identity:
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             return False
         return self.is_running() and any(one.status == psutil.CONN_LISTEN and one.laddr.port == port for one in held)
+
+
+def _born(pid: int) -> str | None:
+    """Linux counts from the machine's start, which no setting of the clock moves. The same count in another run is another process."""
+    try:
+        run = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+        counts = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+    except OSError:
+        return None
+    return f"{run}/{counts[19]}"
 
 
 Spawned = Callable[[Identity], None]

@@ -1,5 +1,6 @@
 """Kafka, Postgres and the inbox together, in one folder. `stack.json` there says what runs and where."""
 
+import contextlib
 import json
 import os
 import threading
@@ -137,7 +138,8 @@ class Stack:
         file = _StateFile(folder.absolute())
         running = Stack.running(folder)
         if running is not None:
-            file.write(replace(running, stopping=True))
+            with contextlib.suppress(OSError):  # A full disk keeps nobody from being stopped.
+                file.write(replace(running, stopping=True))
             say(f"Stopping {', '.join(_SERVERS[name].name for name in running.processes)}")
             _together([partial(_SERVERS[name].stop_process, one) for name, one in running.processes.items()])
         file.forget()
@@ -180,7 +182,10 @@ class _StateFile:
         """Notes that no process runs any more; the ports stay those of this folder."""
         state = self.read()
         if state is not None and state.processes:
-            self.write(replace(state, processes={}, stopping=True))
+            with contextlib.suppress(
+                OSError
+            ):  # Where it cannot be written it names processes that do not run: nobody believes that.
+                self.write(replace(state, processes={}, stopping=True))
 
     def write(self, state: Running) -> None:
         processes = {name: asdict(one) for name, one in state.processes.items()}

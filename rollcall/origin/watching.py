@@ -25,7 +25,8 @@ from shared.settings import kafka_connection
 
 log = structlog.get_logger()
 
-ASK_SECONDS = 4.0
+ASK_SECONDS = 7.0
+"""Longer than a service waits for a Postgres that hangs: it is there, and says so."""
 HEARD_AT_ONCE = 2000
 
 
@@ -109,12 +110,8 @@ class Watch:
 
     async def _ask(self, name: str) -> None:
         service, url = self.services[name], self.settings.services[name]
-        token = self.settings.token.get_secret_value() if self.settings.token else ""
         try:
             health = await self.client.get(f"{url}/health/ready", timeout=ASK_SECONDS)
-            answer = await self.client.get(
-                f"{url}/api/v1/books", headers={"Authorization": f"Bearer {token}"}, timeout=ASK_SECONDS
-            )
         except httpx.HTTPError:
             if service.reachable:
                 service.away_since, service.most_behind = time.time(), 0
@@ -123,14 +120,25 @@ class Watch:
         else:
             service.came_back = service.came_back or (service.away_since is not None and not service.reachable)
             service.reachable, service.ready = True, health.status_code == 200
-            books, problem = understood(name, _json(answer)) if answer.status_code == 200 else (None, None)
-            if problem is not None:  # Another program answers there, or another version.
-                service.ready, service.books = False, None
-            elif books is not None:
-                service.books = books
+            await self._ask_books(name)
         behind = self.behind(name)
         service.most_behind = max(service.most_behind, behind)
         service.caught_up = service.caught_up or (service.came_back and service.ready and behind == 0)
+
+    async def _ask_books(self, name: str) -> None:
+        """A service that cannot add up now, because Kafka hangs, say, is there all the same; its last books stand."""
+        service, url = self.services[name], self.settings.services[name]
+        token = self.settings.token.get_secret_value() if self.settings.token else ""
+        headers = {"Authorization": f"Bearer {token}"}
+        try:
+            answer = await self.client.get(f"{url}/api/v1/books", headers=headers, timeout=ASK_SECONDS)
+        except httpx.HTTPError:
+            return
+        books, problem = understood(name, _json(answer)) if answer.status_code == 200 else (None, None)
+        if problem is not None:  # Another program answers there, or another version.
+            service.ready, service.books = False, None
+        elif books is not None:
+            service.books = books
 
     def behind(self, name: str) -> int:
         """How many records the service has not heard yet, by our own count of what was published."""

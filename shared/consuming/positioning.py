@@ -167,9 +167,11 @@ class Positioning(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
             for partition in await parking.hear_new_types(connection, waiting):
                 self._committed.pop(partition, None)
         marks = await self._marks({part.stream for part in waiting})
-        ends = await consumer.end_offsets([topic_partition(part) for part in waiting])
+        ends, fault = await _ends(consumer, waiting)
         for partition in waiting:
             mark, tp = marks.get(partition), topic_partition(partition)
+            if tp not in ends:
+                continue
             if mark is not None and ends[tp] < mark.next_offset:
                 self.positions.to_rewind.add(partition)
                 self._doubtful.set()
@@ -178,6 +180,8 @@ class Positioning(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
                 consumer.seek(tp, self.positions.set(partition, mark))
                 consumer.resume(tp)
                 telemetry.POSITIONS.labels(self.service).inc()
+        if fault is not None:
+            raise fault
 
     async def _marks(self, streams: Collection[str]) -> dict[Partition, Watermark]:
         """The watermarks. One that fell without our doing means that an older database has taken this one's place: what it lacks
@@ -264,3 +268,27 @@ class Positioning(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
                     if mark.next_offset == position.next_offset:
                         await watermark.pass_over(connection, mark, reached)
                         position.next_offset = reached
+
+
+async def _ends(
+    consumer: AIOKafkaConsumer, partitions: Iterable[Partition]
+) -> tuple[dict[TopicPartition, int], BaseException | None]:
+    """Where these end, as far as Kafka tells, and why it does not of the others: a stream that is gone, or has a partition without a
+    leader, keeps no other one from being heard."""
+    by_stream: dict[str, list[TopicPartition]] = {}
+    for part in partitions:
+        by_stream.setdefault(part.stream, []).append(topic_partition(part))
+
+    async def of(stream: list[TopicPartition]) -> dict[TopicPartition, int]:
+        async with asyncio.timeout(WATCH_TIMEOUT_SECONDS):
+            found: dict[TopicPartition, int] = await consumer.end_offsets(stream)
+            return found
+
+    ends: dict[TopicPartition, int] = {}
+    fault: BaseException | None = None
+    for found in await asyncio.gather(*map(of, by_stream.values()), return_exceptions=True):
+        if isinstance(found, BaseException):
+            fault = fault or found
+        else:
+            ends |= found
+    return ends, fault

@@ -39,9 +39,17 @@ D = TypeVar("D", bound=dt.date)
 
 def _written(value: object) -> object:
     """A number is no time, nor are digits that look like one: whether they count seconds or milliseconds would be a guess."""
-    if (isinstance(value, str) and value[4:5] == "-") or isinstance(value, dt.date):
+    if isinstance(value, str) and value[4:5] == "-":
+        return without_leap_second(value)
+    if isinstance(value, dt.date):
         return value
     raise ValueError("must be written as RFC 3339 has it, such as 2026-10-24T06:52:10Z")
+
+
+def without_leap_second(text: str) -> str:
+    """RFC 3339 has a sixtieth second now and then, and Python has none: it is read as the end of the one before, so that nothing said after
+    it is older."""
+    return f"{text[:16]}:59.999999{text[19:].lstrip('.0123456789')}" if text[14:19] == "59:60" else text
 
 
 def _to_utc(moment: dt.datetime) -> dt.datetime:

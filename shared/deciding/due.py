@@ -87,6 +87,10 @@ class DueLoop:
         self._looked_up_to: str | None = ""
         """Up to which subject all that is held has been looked at, since we started or a partition came to us; None: all of it."""
 
+    def failed_looks(self) -> int:
+        """How many subjects could not be looked at, and are once more in some minutes. They stand in no table."""
+        return sum(one.kind == RECONCILE for one in self._failed)
+
     async def run(self) -> None:
         """Runs until cancelled; every fault is retried with back-off."""
         await self._may_decide.wait()

@@ -5,14 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
 
 from pydantic import ValidationError
 
 from shared.contracts import EVENTS, Event
-from shared.contracts.model import BODY_LIMIT_BYTES, Fact
+from shared.contracts.model import BODY_LIMIT_BYTES, Fact, without_leap_second
 from shared.events.envelope import (
     ATTRIBUTE_LIMIT,
     BINARY,
@@ -75,13 +75,16 @@ def decode(record: Record) -> Decoded:
             return _tombstone(record, stream)
         if value is not None and len(value) > BODY_LIMIT_BYTES:
             raise _NotReadable(Reason.TOO_LARGE, f"the body has {len(value)} bytes; the limit is {BODY_LIMIT_BYTES}")
-        headers = _headers(record)
+        headers, doubtful = _headers(record)
         if value and headers.get("content-type") != _BINARY:
             content_type = _content_type(headers.get("content-type") or b"")
-            if content_type == STRUCTURED:
+            if content_type == STRUCTURED and "content-type" not in doubtful:
                 headers, value = _structured(value)
-            elif content_type != BINARY:
+                doubtful = ()  # Of the others nobody reads any.
+            elif content_type != BINARY and not doubtful and not _is_unheard_of(headers):
                 raise _NotReadable(Reason.NOT_A_CLOUDEVENT, f"content-type is {content_type or 'missing'!r}")
+        if doubtful:
+            raise _says_two(doubtful[0])
         value = value or _named_by_key(record, stream, headers)
         type_name = _type_name(headers.get("ce_type"))
         model = EVENTS.get(type_name)
@@ -102,16 +105,28 @@ def _is_bare(record: Record) -> bool:
     return not any(name.lower().startswith(_SPEAKS_CLOUDEVENTS) for name, _ in record.headers)
 
 
-def _headers(record: Record) -> dict[str, bytes]:
-    """The headers by name, as bytes until somebody reads one. Two that say different things are no answer to which is meant."""
+def _is_unheard_of(headers: Mapping[str, bytes]) -> bool:
+    """Whether it says that it is of a type without a contract here. What its body is written in is no business of ours then."""
+    return bool(headers.get("ce_type")) and _type_name(headers["ce_type"]) not in EVENTS
+
+
+def _headers(record: Record) -> tuple[dict[str, bytes], Sequence[str]]:
+    """The headers by name, as bytes until somebody reads one; and the names under which two say different things, which is no answer to
+    which is meant."""
     headers = dict(record.headers)
-    if len(headers) < len(record.headers):
-        for name, value in record.headers:
-            if name in _HANDED_ON and value != headers[name]:
-                headers[name] = b""
-            elif name in _READ and value != headers[name]:
-                raise _NotReadable(Reason.NOT_A_CLOUDEVENT, f"{name} stands there twice and says different things")
-    return headers
+    if len(headers) == len(record.headers):
+        return headers, ()
+    doubtful = []
+    for name, value in record.headers:
+        if name in _HANDED_ON and value != headers[name]:
+            headers[name] = b""
+        elif name in _READ and value != headers[name]:
+            doubtful.append(name)
+    return headers, doubtful
+
+
+def _says_two(name: str) -> _NotReadable:
+    return _NotReadable(Reason.NOT_A_CLOUDEVENT, f"{name} stands there twice and says different things")
 
 
 def _structured(value: bytes) -> tuple[dict[str, bytes], bytes | None]:
@@ -126,11 +141,11 @@ def _structured(value: bytes) -> tuple[dict[str, bytes], bytes | None]:
     try:
         envelope = json.loads(value, object_pairs_hook=as_object)
     except (ValueError, RecursionError) as error:
-        raise _NotReadable(Reason.NOT_JSON, getattr(error, "msg", "nested too deeply")) from None
+        raise _NotReadable(Reason.NOT_JSON, _why_no_json(error)) from None
     if isinstance(envelope, dict) and len(envelope) < len(said):
         for name, item in said:
             if item != envelope[name] and (name == "data" or f"ce_{name}" in _READ):
-                raise _NotReadable(Reason.NOT_A_CLOUDEVENT, f"{name} stands there twice and says different things")
+                raise _says_two(name)
     if not isinstance(envelope, dict) or "data_base64" in envelope or not isinstance(envelope.get("data"), dict | None):
         raise _NotReadable(Reason.NOT_A_CLOUDEVENT, "a structured event is an object with an object `data`")
     attributes = {
@@ -142,6 +157,19 @@ def _structured(value: bytes) -> tuple[dict[str, bytes], bytes | None]:
     if data is None:
         return attributes, None
     return attributes, json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+
+
+def _why_no_json(error: Exception) -> str:
+    """What whoever sent it has to mend, also where it is not the JSON itself."""
+    match error:
+        case json.JSONDecodeError():
+            return error.msg
+        case UnicodeDecodeError():
+            return "it is not UTF-8"
+        case RecursionError():
+            return "nested too deeply"
+        case _:
+            return "it holds a number with too many digits"
 
 
 def _named_by_key(record: Record, stream: Stream, headers: Mapping[str, bytes]) -> bytes:
@@ -220,7 +248,8 @@ def _time(text: str) -> dt.datetime:
         try:
             moment = dt.datetime.fromisoformat(text)
         except ValueError:
-            moment = dt.datetime.fromisoformat(text.upper())  # RFC 3339 lets `t` and `z` be small.
+            # RFC 3339 lets `t` and `z` be small.
+            moment = dt.datetime.fromisoformat(without_leap_second(text.upper()))
     except ValueError:
         raise _NotReadable(Reason.NOT_A_CLOUDEVENT, f"ce_time is not RFC 3339: {text}") from None
     if moment.tzinfo is dt.UTC:

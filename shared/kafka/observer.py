@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaConnectionError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from shared.events.streams import STREAMS, Partition
 
@@ -21,6 +21,8 @@ class Observer:
     def __init__(self, connection: dict[str, Any]) -> None:
         self._connection = connection
         self._consumer: AIOKafkaConsumer | None = None
+        self._gone: set[str] = set()
+        """Streams that were asked for in vain, and of which the broker shows no topic."""
 
     async def start(self) -> None:
         self._consumer = AIOKafkaConsumer(
@@ -36,12 +38,18 @@ class Observer:
         """The next offset of every partition. Raises TimeoutError or KafkaError."""
         if self._consumer is None:
             raise KafkaConnectionError("not connected yet")
-        wanted = [topic_partition(part) for part in _partitions(streams)]
-        new = {tp.topic for tp in wanted if not self._consumer.partitions_for_topic(tp.topic)}
-        async with asyncio.timeout(TIMEOUT_SECONDS):
-            # In one call aiokafka learns who leads the streams that are new to it one after the other, 0.1 s each.
-            await asyncio.gather(*(self._consumer.end_offsets([TopicPartition(name, 0)]) for name in new))
-            ends = await self._consumer.end_offsets(wanted)
+        names = set(streams)
+        wanted = [topic_partition(part) for part in _partitions(names)]
+        new = {name for name in names if not self._consumer.partitions_for_topic(name)}
+        try:
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                # In one call aiokafka learns who leads the streams that are new to it one after the other, 0.1 s each.
+                await asyncio.gather(*(self._consumer.end_offsets([TopicPartition(name, 0)]) for name in new))
+                ends = await self._consumer.end_offsets(wanted)
+        except (KafkaError, TimeoutError):
+            self._gone |= {name for name in names if not self._consumer.partitions_for_topic(name)}
+            raise
+        self._gone -= names
         return {partition_of(tp): end for tp, end in ends.items()}
 
     async def ends_at(self, streams: Iterable[str], moment: dt.datetime) -> dict[Partition, int]:
@@ -61,11 +69,13 @@ class Observer:
         }
 
     def misshapen(self, streams: Iterable[str]) -> str | None:
-        """Which of these have a topic with another number of partitions than they were born with, by what the broker said last. With fewer
-        a stream is neither heard nor written to its end; what lies in further ones is heard, and in nobody's books."""
+        """Which of these have no topic, or one with another number of partitions than they were born with, by what the broker said last. With
+        fewer a stream is neither heard nor written to its end; what lies in further ones is heard, and in nobody's books."""
         wrong = []
         for name in streams:
             found = len(self._consumer.partitions_for_topic(name) or ()) if self._consumer else 0
+            if not found and name in self._gone:
+                wrong.append(f"{name} is not there")
             if found not in (0, STREAMS[name].partitions):
                 wrong.append(
                     f"{name} has {found} partition{'' if found == 1 else 's'} instead of {STREAMS[name].partitions}"

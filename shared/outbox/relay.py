@@ -48,6 +48,8 @@ log = structlog.get_logger()
 FORGET_SECONDS = 0.2
 AWAY_SECONDS = (1.0, 30.0)
 """For so long a stream is left alone that took nothing: at first, and at most."""
+PATIENCE_SECONDS = 20.0
+"""For so long whoever begins to lead, or hears a stream of ours again, waits for our own streams before that is worth a word."""
 _WITHOUT_HARM = (UnknownTopicOrPartitionError, TopicAuthorizationFailedError, InvalidTopicError, AssertionError)
 """Nothing of the stream was written: it is not there, or not ours to write; the last: a partition of it is not there. Mostly aiokafka says so
 before it sends. Where Kafka refused what was sent, the producer has counted it all the same: once the stream takes something again, its first
@@ -130,6 +132,8 @@ class Relay:
         """Streams that took nothing: when they are tried again, and for how long they are left alone."""
         self._under_way: dict[str, _Sending] = {}
         """Streams of which something is being sent. Nothing else of theirs is meanwhile: what follows must not come before it."""
+        self._settles_since: float | None = None
+        """Since when it waits until our own streams are heard to their ends."""
         self._took_at: dict[str, float] = {}
         """When each stream took something last."""
         self._woken = asyncio.Event()
@@ -146,6 +150,14 @@ class Relay:
             self._woken.set()
         elif self._wakes_soon is None:
             self._wakes_soon = asyncio.get_running_loop().call_later(within, self._wake_together)
+
+    def warning(self) -> str | None:
+        """Why what was said waits, where Kafka answers and this process is the one to send it; None: it does not, or not for long."""
+        now = time.monotonic()
+        if self._settles_since is not None and now > self._settles_since + PATIENCE_SECONDS:
+            return "nothing is sent until our own streams are heard to their ends"
+        away = sorted(name for name, (again_at, _) in self._away.items() if again_at > now or name in self._under_way)
+        return f"Kafka takes nothing of {', '.join(away)}: what was said there waits" if self.leading and away else None
 
     def _wake_together(self) -> None:
         self._wakes_soon = None
@@ -239,7 +251,11 @@ class Relay:
 
     async def _settle(self, connection: AsyncConnection) -> None:
         """Nothing of ours is under way now: what our own streams do not hold once they are heard was never said, or is lost."""
-        await awaited(self._own_streams_heard(), connection, every_seconds=self._timeout_seconds)
+        self._settles_since = time.monotonic()
+        try:
+            await awaited(self._own_streams_heard(), connection, every_seconds=self._timeout_seconds)
+        finally:
+            self._settles_since = None
         await recovery.heard_again(connection)
 
     async def _wait(self, connection: AsyncConnection) -> None:

@@ -27,6 +27,9 @@ from shared.service import Service
 log = structlog.get_logger()
 
 
+POSTGRES_SECONDS, CLOSING_SECONDS = 3.0, 2.0
+"""For so long Postgres is waited for, and then SQLAlchemy for a connection that does not answer to be closed. Whoever asks for our health has
+to wait for longer: else they hear nothing where Postgres hangs, and not that it does."""
 _CLOCK = sa.select(sa.func.clock_timestamp())
 _WELL: JsonDict = {
     "ready": True,
@@ -74,6 +77,8 @@ class Health:
         self._stuck_seconds = stuck_seconds
         self.own_books: list[Callable[[AsyncConnection], Awaitable[dict[str, Any]]]] = []
         """What a service adds to the common books."""
+        self.failed_looks: Callable[[], int] = lambda: 0
+        """How many subjects this process could not look at (shared.deciding.due)."""
         self.own_warnings: list[Callable[[], str | None]] = [
             clocks.warning,
             lambda: observer.misshapen(service.heard),
@@ -85,7 +90,7 @@ class Health:
         """What is well and what is not, with the verb that repairs it."""
         problems: list[str] = []
         try:
-            async with asyncio.timeout(5), self._engine.connect() as connection:
+            async with asyncio.timeout(POSTGRES_SECONDS), self._engine.connect() as connection:
                 asked_at = self._clocks.now()
                 said = (await connection.execute(_CLOCK)).scalar_one()
                 self._clocks.note("Postgres", said, asked_at=asked_at, answered_at=self._clocks.now())
@@ -166,7 +171,7 @@ class Health:
             "outbox": outbox,
             "held": held,
             "held_for_newer": held_for_newer,
-            "overdue": overdue,
+            "overdue": overdue + self.failed_looks(),
             **parked,
             "stray_erasures": stray,
             **own,

@@ -6,17 +6,22 @@ import asyncio
 import datetime as dt
 import os
 import signal
-from collections.abc import Callable, Coroutine, Sequence
+import sys
+import time
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from typing import Any
 
+import sqlalchemy as sa
 import structlog
 import uvicorn
 from faststream.kafka import KafkaBroker
 from faststream.security import SASLScram512
-from sqlalchemy.ext.asyncio import AsyncEngine
+from pydantic import ValidationError
+from pydantic_settings import SettingsError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.backoff import Backoff
-from shared.books import parking, recovery
+from shared.books import parking, recovery, watermark
 from shared.books.watermark import is_heard
 from shared.clocks import Clocks
 from shared.consuming.projector import Lane
@@ -30,18 +35,24 @@ from shared.events.streams import STREAMS, Partition
 from shared.faults import Fault, classify, told
 from shared.garbage import look_seldom
 from shared.kafka.observer import Observer
+from shared.outbox import journal
 from shared.outbox.relay import Relay
-from shared.postgres.database import connect
+from shared.postgres.database import PROJECTION, any_of, connect
 from shared.process.connections import bounded
 from shared.process.health import Health
 from shared.service import Service
-from shared.settings import Settings, kafka_connection
+from shared.settings import Settings, kafka_connection, said_wrongly, variable_of
+from shared.state.rows import FactRow
 from shared.state.working import Due, Said
 
 log = structlog.get_logger()
 
+EXIT_INVALID = 2
+"""A setting with which it could not do its work: started anew it would have the same one."""
 EXIT_STUCK = 75
 """The process made no progress although everything it needs answers: whoever supervises it starts it anew."""
+ENDS_AGAIN_SECONDS = 5.0
+"""So often whoever waits for offsets to be heard asks whether the logs still reach them."""
 EVERYTHING = News(dt.datetime(1970, 1, 1, tzinfo=dt.UTC))
 """What is news, when nobody knows."""
 
@@ -108,6 +119,8 @@ class Runtime:
             self.clocks,
             stuck_seconds=settings.consumer.stuck_seconds,
         )
+        self.health.failed_looks = self.due.failed_looks
+        self.health.own_warnings.append(self.relay.warning)
 
     def _broker(self, settings: Settings) -> KafkaBroker:
         security = None
@@ -229,6 +242,7 @@ class Runtime:
                 async with asyncio.timeout(30):
                     await self.observer.start()
                     await self._hear_new_types()
+                    await self._hear_what_kept_lacks()
                     await self._join()
                 break
             except Exception as error:
@@ -296,13 +310,14 @@ class Runtime:
                 await backoff.wait()
 
     async def _recover(self) -> None:
-        """Hears quietly what was heard before the restore, then looks once at everything that is open."""
+        """Hears quietly what was heard before the restore, then looks once at everything that is open. What could not be looked at keeps it
+        from being over: it is done again at the next start, and by then costs only the looks."""
         log.warning("this database is older than our own stream: hearing the others up to their ends without deciding")
-        while not await is_heard(self.engine, self.decider.quiet_until):
-            await asyncio.sleep(0.1)
+        await self._until_heard(self.decider.quiet_until)
         now = self.service.clock()
         async with self.engine.connect() as connection:
             subjects = await self.service.open_subjects(connection, now)
+        failed = 0
         for subject in subjects:
             moment = Due(recovery.RECONCILE, subject, now)
             try:
@@ -312,26 +327,42 @@ class Runtime:
                     raise
                 log.exception("a subject could not be settled after the restore", subject=subject)
                 self.due.try_later(moment)
-        async with self.engine.begin() as connection:
-            await recovery.end(connection)
+                failed += 1
+        if not failed:
+            async with self.engine.begin() as connection:
+                await recovery.end(connection)
         self.decider.quiet_until = {}
-        log.info("recovered", subjects=len(subjects))
+        log.info("recovered", subjects=len(subjects), failed=failed)
 
     async def _own_streams_heard(self) -> None:
         backoff = Backoff(0.5, 10)
-        ends = None
         while True:
             try:
-                ends = ends or await self.observer.ends(self.service.own)
-                # A watermark alone says nothing of a log that was cut behind it.
-                if all(lane.positioning.knows_its_own() for lane in self.lanes) and await is_heard(self.engine, ends):
-                    return
-                await asyncio.sleep(0.05)
+                await self._until_heard(await self.observer.ends(self.service.own), is_sure=self._know_their_own)
+                return
             except Exception as error:
                 if classify(error) is not Fault.TRANSIENT:
                     raise
                 backoff.failed(error, where="own streams")
                 await backoff.wait()
+
+    def _know_their_own(self) -> bool:
+        """A watermark alone says nothing of a log that was cut behind it."""
+        return all(lane.positioning.knows_its_own() for lane in self.lanes)
+
+    async def _until_heard(self, until: Mapping[Partition, int], *, is_sure: Callable[[], bool] = lambda: True) -> None:
+        """Returns once these offsets are heard, as far as there are any: a log that was made anew meanwhile, or restored from an older
+        copy than we have seen, may end before them for good."""
+        until, look_at = dict(until), time.monotonic() + ENDS_AGAIN_SECONDS
+        streams = {part.stream for part in until}.intersection(
+            self.service.heard
+        )  # A newer release may have heard others.
+        while not (is_sure() and await is_heard(self.engine, until)):
+            await asyncio.sleep(0.05)
+            if time.monotonic() > look_at:
+                ends = await self.observer.ends(streams)
+                until = {part: min(offset, ends.get(part, 0)) for part, offset in until.items()}
+                look_at = time.monotonic() + ENDS_AGAIN_SECONDS
 
     async def _hear_new_types(self) -> None:
         """Before any gate asks how far the streams are heard; what another replica skips later is found when its partition comes
@@ -339,6 +370,31 @@ class Runtime:
         heard = [Partition(name, number) for name in self.service.heard for number in range(STREAMS[name].partitions)]
         async with self.engine.begin() as connection:
             await parking.hear_new_types(connection, heard)
+
+    async def _hear_what_kept_lacks(self) -> None:
+        """A schema `kept` that was restored alone is older than the rows beside it: what was said, held or set aside since stands in no table,
+        and no watermark leads back to it. It is seen by our own words: rows were made of some that the journal does not hold."""
+        async with self.engine.begin() as connection:
+            marks = await watermark.read(connection, self.service.heard)
+            last = [
+                mark.last_print for part, mark in marks.items() if part.stream in self.service.own and mark.last_print
+            ]
+            missing, _ = await journal.missing(connection, [known.partition("/")[2] for known in last])
+            if missing and await self._made_rows_of(connection, missing):
+                log.warning("what is kept is older than what was made of it: hearing everything from the start")
+                for partition in sorted(marks):
+                    await watermark.rewind(connection, partition)
+
+    async def _made_rows_of(self, connection: AsyncConnection, event_ids: Collection[str]) -> bool:
+        """Whether one of these is a fact of ours: on our own streams others may have stated what was before us."""
+        for kind, table in self.service.tables.items():
+            if issubclass(kind, FactRow) and table.schema == PROJECTION:
+                of_ours = sa.exists().where(
+                    table.c.source == self.service.source, any_of(table.c.event_id, "event_ids")
+                )
+                if (await connection.execute(sa.select(of_ours), {"event_ids": sorted(event_ids)})).scalar_one():
+                    return True
+        return False
 
 
 async def _serve(server: uvicorn.Server) -> None:
@@ -353,8 +409,16 @@ def run(runtime_of: Callable[[], tuple[Runtime, Any]]) -> None:
     """Runs a service's process: `runtime_of` makes the runtime and the HTTP app inside the event loop."""
 
     async def main() -> int:
-        runtime, app = runtime_of()
+        try:
+            runtime, app = runtime_of()
+        except (ValidationError, SettingsError) as error:
+            for where, why in said_wrongly(error):
+                print(f"{variable_of(where) if where else 'The settings'}: {why}.", file=sys.stderr)
+            return EXIT_INVALID
         return await runtime.run(app)
 
     code = asyncio.run(main())
-    os._exit(code) if code == EXIT_STUCK else None  # A thread that hangs must not keep a stuck process alive.
+    if code == EXIT_STUCK:
+        os._exit(code)  # A thread that hangs must not keep a stuck process alive.
+    if code:
+        sys.exit(code)

@@ -107,7 +107,9 @@ class ParkedSummary(Shape):
     source: str | None
     event_id: str | None
     scope: str | None = Field(description="Later requests of the same scope wait behind it.")
-    reason: Reason
+    reason: Reason | str = Field(
+        union_mode="left_to_right", description="New ones may follow: a newer release may have set it aside."
+    )
     detail: str
     state: ParkedState
     parked_at: dt.datetime

@@ -15,7 +15,7 @@ from shared.process.health import HealthState
 from shared.process.runtime import Runtime
 from shared.web import parked
 from shared.web.answers import Alive, Books
-from shared.web.asking import Reader
+from shared.web.asking import Reader, why_not_theirs
 from shared.web.bodies import BodyLimit, HeadIsGet
 from shared.web.refusing import may_answer, refuse_alike, schemas
 from shared.web.routes import FOR_EVERY_ROUTE, Routes, by_name
@@ -52,7 +52,7 @@ def create_app(
     )
     app.state.actors = Actors(runtime.reading)
     http = runtime.settings.http
-    refuse_alike(app)
+    refuse_alike(app, why_not_theirs)
     app.add_middleware(
         BodyLimit,
         limit_bytes=http.body_bytes,

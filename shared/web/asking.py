@@ -100,6 +100,8 @@ def _says_two(name: str) -> Problem:
     return Problem(NOT_VALID, f"{told} stands there twice and says different things", field=told)
 
 
+_WHO_ASKS = set[Callable[..., Awaitable[Actor]]]()
+"""The dependencies that look at who asks."""
 _bearer = HTTPBearer(auto_error=False, description="A token that an operator made; it has a name and scopes.")
 
 
@@ -119,7 +121,21 @@ def allowed(scope: str) -> Callable[..., Awaitable[Actor]]:
             raise Problem(NOT_ALLOWED, f"this token lacks the scope {scope!r}")
         return found
 
+    _WHO_ASKS.add(actor)
     return actor
+
+
+async def why_not_theirs(request: Request) -> Problem | None:
+    """Why whoever asks may not ask this; None: they may, or need not say who they are. The framework reads a body before it asks anybody: who
+    may not ask is told that alone, however what they sent is written."""
+    dependant = getattr(request.scope.get("route"), "dependant", None)
+    try:
+        for one in dependant.dependencies if dependant is not None else ():
+            if one.call in _WHO_ASKS:
+                await one.call(request, await _bearer(request))
+    except Problem as refused:
+        return refused
+    return None
 
 
 Reader, Writer, Office, Operator = (Depends(allowed(scope)) for scope in ("read", "write", "office", "operate"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import structlog
@@ -44,22 +45,32 @@ def response_to(problem: Problem) -> Response:
     return Response(problem.document(), problem.refusal.status, problem.headers, media_type=MEDIA_TYPE)
 
 
-def refuse_alike(app: FastAPI) -> None:
-    """Answers whatever a route, a dependency or the framework refuses with a problem document, and what nobody caught, too."""
+async def _may(request: Request) -> None:
+    """Whoever asks may."""
+
+
+def refuse_alike(app: FastAPI, why_not_theirs: Callable[[Request], Awaitable[Problem | None]] = _may) -> None:
+    """Answers whatever a route, a dependency or the framework refuses with a problem document, and what nobody caught, too.
+    `why_not_theirs`: what whoever asks is told before they are told what is wrong with what they sent."""
     app.add_middleware(NothingUnanswered)
+
+    async def answer(request: Request, problem: Problem) -> Response:
+        not_theirs = await why_not_theirs(request) if problem.refusal.type == NOT_VALID.type else None
+        return response_to(not_theirs or problem)
 
     @app.exception_handler(Problem)
     async def refused(request: Request, problem: Problem) -> Response:
-        return response_to(problem)
+        return await answer(request, problem)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
         wrong = [_wrong_field(one) for one in error.errors()[:MOST_ERRORS]]
-        return response_to(Problem(NOT_VALID, "; ".join(f"{one.field}: {one.detail}" for one in wrong), errors=wrong))
+        said = "; ".join(f"{one.field}: {one.detail}" for one in wrong)
+        return await answer(request, Problem(NOT_VALID, said, errors=wrong))
 
     @app.exception_handler(HTTPException)
     async def by_the_framework(request: Request, error: HTTPException) -> Response:
-        return response_to(_of_the_framework(request, error))
+        return await answer(request, _of_the_framework(request, error))
 
 
 def _wrong_field(error: Any) -> WrongField:

@@ -22,8 +22,9 @@ from deploy.embedded.processes import Identity, wait_until
 from rollcall import ports, reading
 from rollcall.children import Supervised
 from rollcall.connection import connection, connection_of_folder
-from rollcall.folder import Folder, Run
+from rollcall.folder import DEFAULT_PORTS, Child, Folder, Run
 from rollcall.main import app
+from rollcall.system import System
 from rollcall.terminal import Refusal
 from services import SERVICES
 from shared.contracts.selection import CityQualified
@@ -171,11 +172,40 @@ def test_what_was_started_here_is_spoken_to_whatever_the_environment_names(
         connection_of_folder(tmp_path / "none")
 
 
+def test_a_folder_that_takes_no_more_is_one_sentence(tmp_path: Path) -> None:
+    """A disk that is full, or read-only, or somebody else's."""
+    folder, own = Folder(tmp_path), Identity.of(os.getpid())
+    assert own is not None
+    folder.make(NOW)
+    folder.write_run(Run(own, "running", {"attendance": Child("running")}))
+    (tmp_path / "wanted.new").mkdir()
+    result = CliRunner().invoke(app, ["stop", "attendance", "--folder", str(tmp_path)])
+    assert (result.exit_code, result.stderr) == (
+        1,
+        f"It cannot be done: Is a directory: {tmp_path / 'wanted.new'}.\n",
+    )
+
+
+def test_a_folder_that_takes_no_more_keeps_nobody_from_stopping_what_runs(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    folder.make(NOW)
+    said = list[str]()
+    system = System(folder, dict.fromkeys(DEFAULT_PORTS, 0), said.append)
+    one = system._children["attendance"] = child(tmp_path, "import time; time.sleep(600)")
+    assert until(one, "running")
+    (tmp_path / "running.new").mkdir()
+    system.stop()
+    assert one.seen.identity is None
+    assert [line for line in said if "written" in line] == [f"{tmp_path} cannot be written to: Is a directory."]
+
+
 def test_secrets_are_for_their_owner_alone_and_stay_the_same(tmp_path: Path) -> None:
     folder = Folder(tmp_path / "data")
     folder.make(NOW)
     made = folder.secret("operator.token")
     assert folder.secret("operator.token", "another") == made
+    folder.secret_file("page.token").touch()  # As on a disk that was full.
+    assert folder.secret("page.token", "made") == folder.secret("page.token") == "made"
     assert stat.S_IMODE(folder.secret_file("operator.token").stat().st_mode) == 0o600
     assert stat.S_IMODE(folder.secret_file("operator.token").parent.stat().st_mode) == 0o700
 

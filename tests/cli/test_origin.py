@@ -17,6 +17,7 @@ from rollcall.origin.__main__ import how_served
 from rollcall.origin.app import app_of
 from rollcall.origin.heard import Seen, event_of
 from rollcall.origin.settings import OriginSettings
+from rollcall.origin.watching import Watch
 from services import SERVICES
 from shared.contracts.enrolment import ParticipantEnrolled
 from shared.contracts.selection import CityQualified
@@ -146,6 +147,22 @@ def test_it_answers_to_its_own_names_at_any_port(name: str) -> None:
 def test_with_nothing_behind_it_the_state_says_what_is_not_known() -> None:
     state: dict[str, object] = client().get("/story/state").json()
     assert state["programme"] is None and state["steps"] == [] and state["balanced"] is False
+
+
+async def test_a_service_whose_books_take_too_long_is_there_all_the_same() -> None:
+    """While Kafka hangs none can be added up: what the page says then is that it is not ready, and not that it is away."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/health/ready":
+            return httpx.Response(503, json={})
+        raise httpx.ReadTimeout("Kafka hangs")
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as asking:
+        watch = Watch(OriginSettings(), asking)
+        watch.services["enrolment"].books = before = {"streams": {}}
+        await watch._ask("enrolment")
+    one = watch.services["enrolment"]
+    assert (one.reachable, one.ready, one.away_since, one.books) == (True, False, None, before)
 
 
 def test_an_event_is_shown_as_the_services_hear_it_and_what_they_do_not_hear_is_passed_over() -> None:

@@ -74,6 +74,20 @@ def test_a_value_no_service_would_start_with_is_refused_before_anything_is_start
     assert refused.value.code is Exit.INVALID
 
 
+def test_a_value_that_is_not_written_as_several_are_is_refused_in_a_sentence_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ROLLCALL_SERVICES", "mine")  # `up` decides it.
+    refuse_invalid(os.environ)
+    monkeypatch.setenv("ROLLCALL_ASKERS", "urn:example:materials")
+    with pytest.raises(Refusal, match="ROLLCALL_ASKERS=urn:example:materials: several are written as JSON") as refused:
+        refuse_invalid(os.environ)
+    assert refused.value.code is Exit.INVALID
+    monkeypatch.setenv("ROLLCALL_CONSUMER", "50")
+    with pytest.raises(Refusal, match="ROLLCALL_CONSUMER=50: what belongs to it is set each by its own name"):
+        refuse_invalid(os.environ)
+
+
 def test_a_setting_of_nothing_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ROLLCALL_MAIL_SINCE", "")  # as compose hands on an empty line of .env
     refuse_invalid(os.environ)

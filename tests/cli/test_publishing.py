@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka.errors import TopicAuthorizationFailedError
 from typer.testing import CliRunner
 
+from rollcall import publishing
 from rollcall.main import app
 from rollcall.publishing import read
+from rollcall.terminal import Refusal
 from shared.contracts.selection import CityQualified
 
 
@@ -57,6 +60,20 @@ def test_a_bad_line_is_named_with_file_line_and_field(text: str, said: str) -> N
     assert problem(text).startswith(said)
 
 
+def test_a_file_that_was_written_on_windows_is_read_like_any_other() -> None:
+    """With the mark that begins it, with lines that end there as they do, and several of them put together."""
+    one, another = (json.dumps(event(id=name)) for name in ("one", "another"))
+    lines, problems = read("f.jsonl", f"\ufeff{one}\r\n\r\n\ufeff{another}\r\n\ufeff\r\n".split("\n"))
+    assert ([json.loads(line.value)["id"] for line in lines], problems) == (["one", "another"], [])
+
+
+def test_a_file_that_is_no_text_of_ours_says_so(tmp_path: Path) -> None:
+    """As PowerShell writes one with `>`."""
+    (tmp_path / "f.jsonl").write_bytes(json.dumps(event()).encode("utf-16"))
+    result = CliRunner().invoke(app, ["publish", str(tmp_path / "f.jsonl")])
+    assert (result.exit_code, result.stderr) == (2, f"{tmp_path / 'f.jsonl'} cannot be read: it is not UTF-8.\n")
+
+
 def test_one_bad_line_publishes_nothing(tmp_path: Path) -> None:
     file = tmp_path / "mixed.jsonl"
     file.write_text(json.dumps(event()) + "\n{nope\n", "utf-8")
@@ -86,3 +103,20 @@ def test_a_file_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["publish", str(tmp_path / "none.jsonl")])
     assert result.exit_code == 2
     assert "cannot be read: No such file or directory." in result.stderr
+
+
+async def test_what_kafka_refuses_for_good_is_not_to_be_published_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the command inside a container installation, whose user reads everything and writes nothing."""
+
+    class Denied:
+        async def start(self) -> None: ...
+
+        async def stop(self) -> None: ...
+
+        async def send(self, stream: str, *_: Any, **__: Any) -> None:
+            raise TopicAuthorizationFailedError(stream)
+
+    monkeypatch.setattr(publishing, "_producer", lambda kafka: Denied())
+    lines, _ = read("f.jsonl", [json.dumps(event())])
+    with pytest.raises(Refusal, match=r"^Kafka refuses it: .*programme\.cities\. What it had taken before is absorbed"):
+        await publishing.send({"bootstrap_servers": ["127.0.0.1:1"]}, lines)

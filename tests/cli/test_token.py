@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 
 from deploy.embedded.postgres import Postgres
 from rollcall import preparing, token, waiting
+from rollcall.folder import Folder
 from rollcall.main import app
 from rollcall.token import shown
 from shared.postgres.migrating import migrate
@@ -45,6 +47,29 @@ def test_a_token_is_listed_with_who_may_do_what_until_it_is_ended_and_after(
     (ended,) = json.loads(run("list", "--json").stdout)
     assert run("revoke", made["token_id"]).exit_code == 0  # Said again, it has ended when it did.
     assert json.loads(run("list", "--json").stdout) == [ended]
+
+
+def test_a_folder_whose_own_token_somebody_has_ended_gets_another_one_at_its_next_start(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It is in the list like every other one; without it no command could ask the services of the folder any more."""
+    url = postgres.ensure("own_tokens", "own_tokens", "secret")
+    made = url.replace("postgresql://", "postgresql+asyncpg://")
+    asyncio.run(asyncio.to_thread(migrate, "enrolment", made))
+    monkeypatch.setattr(preparing, "installed_services", lambda: ["enrolment"])
+    monkeypatch.setenv("ROLLCALL_ENROLMENT_DATABASE_URL", url)
+    folder = Folder(tmp_path)
+    names = (preparing.OPERATOR, preparing.PAGE)
+    preparing.store_tokens(folder, {"enrolment": made})
+    first = [folder.secret(name) for name in names]
+    preparing.store_tokens(folder, {"enrolment": made})
+    assert [folder.secret(name) for name in names] == first
+    assert run("revoke", first[0].split("_")[1]).exit_code == 0
+    preparing.store_tokens(folder, {"enrolment": made})
+    operator, page = (folder.secret(name) for name in names)
+    assert operator != first[0] and page == first[1]
+    good = {one["token_id"] for one in json.loads(run("list", "--json").stdout) if one["revoked_at"] is None}
+    assert good == {operator.split("_")[1], page.split("_")[1]}
 
 
 def test_a_name_is_shown_as_it_is_whatever_signs_are_in_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -203,6 +203,8 @@ def test_the_origin_passes_on_the_largest_body_that_a_service_takes() -> None:
     largest = max(filing.MOST_BYTES, tables.MOST_BYTES, papers_api.MOST_BYTES)
     assert largest <= int(most) * 1_000_000 == OriginSettings.model_fields["forward_limit_bytes"].default
     assert not re.search(unread, str(largest)) and re.search(unread, str(int(most) * 1_000_000))
+    told = (ROOT / "docs/integrators.md").read_text("utf-8")
+    assert re.findall(r"a body above (\d+) MB \(413\)", told) == [most]
 
 
 @pytest.mark.parametrize("file", [*PARTS, *stream_tables.PARTS, *standing_table.PARTS])

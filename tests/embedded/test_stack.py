@@ -87,6 +87,21 @@ def test_a_pid_given_to_another_process_meanwhile_is_not_ours(tmp_path: Path) ->
     assert Stack.stop_in(tmp_path) is False
 
 
+@pytest.mark.skipif(
+    not Path("/proc/sys/kernel/random/boot_id").exists(), reason="elsewhere a start is told as the time of day alone"
+)
+def test_a_process_stays_the_same_when_somebody_sets_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By an hour, in either direction: what runs would be taken for gone, and nobody could stop it any more."""
+    ours = Identity.of(psutil.Process().pid)
+    assert ours is not None
+    began = psutil.boot_time()
+    monkeypatch.setattr("psutil._pslinux.boot_time", lambda: began - 3600)
+    now = Identity.of(ours.pid)
+    assert now is not None and ours.started - now.started == pytest.approx(3600)
+    assert ours.is_running()
+    assert not Identity(ours.pid, now.started, f"another run of the machine/{ours.born}").is_running()
+
+
 def test_a_damaged_state_file_is_refused_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "stack.json").write_text("{half")
     with pytest.raises(EmbeddedError, match=r"stack.json cannot be read .* remove the file\.$"):

@@ -28,7 +28,7 @@ from services.enrolment.app import SERVICE
 from shared.consuming.positioning import WentBack
 from shared.contracts.checkin import CheckInScanned
 from shared.contracts.enrolment import Basis, ParticipantEnrolled
-from shared.contracts.planner import SessionRescheduled
+from shared.contracts.planner import SessionKind, SessionRescheduled
 from shared.contracts.portal import EnrolmentRequested
 from shared.contracts.selection import CityQualified
 from shared.contracts.survey import TrainingNeedDeclared
@@ -36,6 +36,7 @@ from shared.events.envelope import STRUCTURED
 from shared.outbox.journal import JOURNAL
 from shared.outbox.relay import Relay
 from shared.postgres.database import connect
+from shared.postgres.tables import HELD
 from shared.process.runtime import Runtime
 from shared.rebuilding.rebuild import compare
 from shared.settings import kafka_connection
@@ -198,6 +199,36 @@ async def test_a_database_restored_under_a_running_service_ends_the_process_befo
     assert {row.event_id for row in await rows(here, JOURNAL, JOURNAL.c.key == session, SAID_OF_PLACES)} <= said
 
 
+async def test_what_was_held_since_a_backup_of_kept_alone_is_decided_after_it_was_restored_beside_newer_rows(
+    world: Make,
+) -> None:
+    """No watermark leads back to it: the request was heard, and the table in which it waited is last night's."""
+    here = await world(SERVICE)
+    town, session, later = fresh("town"), fresh("session"), fresh("session")
+    people = [fresh("person") for _ in range(2)]
+    async with here.running():
+        await here.publish(*programme(town, people, session)[:-1])
+        await settled(here)
+        await copy_tables(here, "backup")
+        await here.publish(message(EnrolmentRequested(session_id=later, person_id=people[0])))
+        await here.publish(message(training(session, town)))
+        await eventually(lambda: said_and_sent(here, session, 2))
+        await eventually(lambda: rows(here, HELD), what="the request, held")
+    said = {row.event_id for row in await rows(here, JOURNAL)}
+    await restore_tables(here, "backup", only="kept")
+    assert not await rows(here, HELD)
+    async with here.running():
+        await here.publish(message(training(later, town, kind=SessionKind.IN_DEPTH)))
+        await eventually(lambda: has_a_place(here, later, people[0]), what="the place that was asked for")
+        await settled(here)
+    assert said <= {row.event_id for row in await rows(here, JOURNAL)}
+
+
+async def has_a_place(here: Any, session_id: str, person_id: str) -> bool:
+    place = tables.PLACE
+    return bool(await rows(here, place, place.c.session_id == session_id, place.c.person_id == person_id))
+
+
 async def tables_of(here: Any) -> list[tuple[str, str]]:
     query = (
         "select schemaname, tablename from pg_tables where schemaname in ('projection', 'kept')"
@@ -215,9 +246,11 @@ async def copy_tables(here: Any, backup: str) -> None:
             await connection.execute(sa.text(f"create table {backup}.{schema}_{table} as table {schema}.{table}"))
 
 
-async def restore_tables(here: Any, backup: str) -> None:
-    tables = await tables_of(here)
+async def restore_tables(here: Any, backup: str, *, only: str | None = None) -> None:
+    tables = [(schema, table) for schema, table in await tables_of(here) if only in (None, schema)]
     async with here.engine.begin() as connection:
+        if only:
+            await connection.execute(sa.text("delete from kept.outbox"))
         for schema, table in tables:
             await connection.execute(sa.text(f"delete from {schema}.{table}"))  # noqa: S608
             await connection.execute(sa.text(f"insert into {schema}.{table} table {backup}.{schema}_{table}"))

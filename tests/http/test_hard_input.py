@@ -231,6 +231,27 @@ async def test_who_does_not_say_who_asks_is_told_how(
     assert (refused(answer), answer.status_code, answer.headers["www-authenticate"]) == (kind, 401, "Bearer")
 
 
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"content": b"{", "headers": JSON},
+        {"content": b"\xff", "headers": JSON},
+        {"content": b'{"person_id": "a", "person_id": "b"}', "headers": JSON},
+        {"json": {"person_id": 7}},
+        {"params": [("a", "1"), ("a", "2")]},
+    ],
+    ids=["no JSON", "no text", "two things", "another type", "two names"],
+)
+async def test_whoever_may_not_ask_is_told_that_and_nothing_of_what_they_sent(
+    client: httpx.AsyncClient, service: tuple[Runtime, dict[str, str]], sent: dict[str, Any]
+) -> None:
+    assert refused(await client.post(REQUESTS, **sent)) == "not-valid"
+    client.headers["Authorization"] = f"Bearer {service[1][READER]}"
+    assert refused(await client.post(REQUESTS, **sent)) == "not-allowed"
+    del client.headers["Authorization"]
+    assert refused(await client.post(REQUESTS, **sent)) == "no-token"
+
+
 async def test_a_token_opens_what_its_scopes_say(
     client: httpx.AsyncClient, service: tuple[Runtime, dict[str, str]]
 ) -> None:

@@ -71,6 +71,15 @@ def test_a_time_is_read_in_each_way_in_which_rfc_3339_writes_it(said: str) -> No
     assert isinstance(found, Heard) and found.stated_at == dt.datetime(2026, 11, 2, 11, tzinfo=dt.UTC)
 
 
+@pytest.mark.parametrize("said", ["2016-12-31T23:59:60Z", "2017-01-01t00:59:60.5+01:00"])
+def test_a_leap_second_is_the_end_of_the_second_before_in_the_envelope_and_in_a_body(said: str) -> None:
+    end = dt.datetime(2016, 12, 31, 23, 59, 59, 999_999, tzinfo=dt.UTC)
+    found = decoded(message(CITY, ce_time=said))
+    assert isinstance(found, Heard) and found.stated_at == end
+    scan = body_of(CheckInScanned).model_dump(mode="json") | {"scanned_at": said.upper()}
+    assert CheckInScanned.model_validate_json(json.dumps(scan)).scanned_at == end
+
+
 def test_a_producer_that_numbers_nothing_is_numbered_by_its_clock_in_microseconds() -> None:
     moment = dt.datetime(2026, 11, 2, 11, 0, 0, 123457, tzinfo=dt.UTC)
     found = decoded(message(CITY, version=None, at=moment))
@@ -89,6 +98,16 @@ def test_a_header_that_is_not_utf8_is_parked_also_if_nobody_knows_the_type() -> 
 def test_an_unknown_type_or_major_is_skipped_and_not_poison() -> None:
     for name in ("rollcall.CityQualified.v2", "com.example.Something"):
         assert isinstance(decoded(message(CITY, ce_type=name)), Unknown)
+
+
+@pytest.mark.parametrize(
+    "content_type", ["application/avro", "application/x-protobuf", "text/plain; charset=utf-8", None]
+)
+def test_what_the_body_of_an_unknown_type_is_written_in_is_nobodys_business_here(content_type: str | None) -> None:
+    """Skipped and remembered, as whatever nobody knows: a release that knows it finds it in the log, and not among the parked."""
+    how: dict[str, Any] = {"without": "content-type"} if content_type is None else {"content-type": content_type}
+    assert isinstance(decoded(message(CITY, ce_type="com.example.Something", **how)), Unknown)
+    assert reason(message(CITY, **how)) is Reason.NOT_A_CLOUDEVENT
 
 
 def test_bytes_that_are_not_json_are_parked() -> None:
@@ -329,6 +348,34 @@ def test_in_structured_mode_too_what_says_two_things_is_no_answer(more: str, is_
     found = decoded(Message(stream, key, value[:-1] + f", {more}}}".encode(), headers))
     assert isinstance(found, Heard) is is_heard
     assert is_heard or (found.reason is Reason.NOT_A_CLOUDEVENT and "stands there twice" in found.detail)
+
+
+def test_of_a_structured_event_nobody_reads_the_headers_that_would_be_attributes() -> None:
+    """A mirror or an agent may add its own to each record, and to a record that has one already."""
+    line = {"specversion": "1.0", "id": "e-1", "source": "urn:example:test", "type": TYPE, "time": NOON.isoformat()}
+    stream, key, value, headers = record_of(line | {"data": json.loads(CITY.model_dump_json())})
+    plain = decoded(Message(stream, key, value, headers))
+    twice = [("ce_id", b"one"), ("ce_id", b"another"), ("ce_type", b"\xff")]
+    assert isinstance(plain, Heard) and decoded(Message(stream, key, value, [*headers, *twice])) == plain
+    headers = [*headers, ("content-type", b"application/json")]
+    for either in (headers, headers[::-1]):  # How it is written nobody knows then.
+        found = decoded(Message(stream, key, value, either))
+        assert (found.reason, found.detail[:12]) == (Reason.NOT_A_CLOUDEVENT, "content-type")
+        assert "stands there twice" in found.detail
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ('{"id": "Łódź"}'.encode("iso-8859-2"), "it is not UTF-8"),
+        (b'{"id": ' + b"9" * 5000 + b"}", "it holds a number with too many digits"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b'{"id": 1', "Expecting ',' delimiter"),
+    ],
+)
+def test_of_a_structured_event_that_is_no_json_the_detail_says_why(body: bytes, says: str) -> None:
+    found = decoded(Message("programme.cities", KEY, body, [("content-type", b"application/cloudevents+json")]))
+    assert (found.reason, found.detail) == (Reason.NOT_JSON, says)
 
 
 def test_a_header_without_a_value_is_a_missing_one() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from typing import Any
@@ -13,6 +14,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from deploy.embedded.postgres import Postgres, _program
 from services import SERVICES
 from shared.postgres import migrating
 from shared.postgres.database import MACHINERY
@@ -94,3 +96,34 @@ async def test_migrating_twice_at_once_migrates_once(databases: Databases) -> No
     program = f"from shared.postgres.migrating import migrate; migrate('enrolment', {url!r})"
     jobs = [await asyncio.create_subprocess_exec(sys.executable, "-c", program) for _ in range(2)]
     assert [await job.wait() for job in jobs] == [0, 0]
+
+
+async def test_what_the_page_for_operators_dumps_is_restored_as_it_says(postgres: Postgres) -> None:
+    """Into a database that was made anew: what is kept is as it was, and everything else is there, and empty, to be heard again."""
+    url = postgres.ensure("to_be_restored", "to_be_restored", "secret")
+    asynchronous = url.replace("postgresql://", "postgresql+asyncpg://")
+    admin = f"{postgres.admin_dsn.rpartition('/')[0]}/to_be_restored"
+
+    async def execute(statement: str) -> Any:
+        engine = create_async_engine(asynchronous)
+        async with engine.begin() as connection:
+            found = await connection.execute(sa.text(statement))
+            answer = found.scalar_one() if found.returns_rows else None
+        await engine.dispose()
+        return answer
+
+    def run(program: str, *words: str, given: bytes = b"") -> bytes:
+        return subprocess.run([_program(program), *words], input=given, capture_output=True, check=True).stdout
+
+    await asyncio.to_thread(migrate, "enrolment", asynchronous)
+    await execute("insert into kept.skipped values ('t', 's', 0, 7)")
+    await execute("insert into projection.watermark values ('s', 0, 9, 8, '1/x', 9, 0, 0)")
+    dump = await asyncio.to_thread(run, "pg_dump", "-Fc", "-n", "kept", admin)
+    await asyncio.to_thread(run, "dropdb", "--maintenance-db", postgres.admin_dsn, "to_be_restored")
+    postgres.ensure("to_be_restored", "to_be_restored", "secret")
+    await asyncio.to_thread(migrate, "enrolment", asynchronous)
+    await asyncio.to_thread(run, "pg_restore", "--clean", "--if-exists", "-d", admin, given=dump)
+    assert await execute("select first_offset from kept.skipped") == 7
+    assert await execute("select count(*) from projection.watermark") == 0
+    await asyncio.to_thread(migrate, "enrolment", asynchronous)  # It is the newest schema.
+    await execute("insert into kept.skipped values ('u', 's', 0, 7)")  # And the service's own, as before.

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
+from types import SimpleNamespace
 from typing import Any
 
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from shared.backoff import Backoff
 from shared.books.watermark import Watermark
+from shared.consuming.positioning import Positioning
 from shared.consuming.positions import Positions
 from shared.contracts.selection import CityQualified
 from shared.events.envelope import fingerprint
 from shared.events.streams import Partition
+from shared.kafka.observer import topic_partition
 from shared.testing import body_of, message
 
 PART = Partition("programme.cities", 0)
@@ -113,3 +121,33 @@ def test_a_stream_whose_senders_say_when_it_came_is_named_until_the_broker_does(
     assert positions.stamped_by_senders == {"programme.cities"}
     positions.take([records(2, 3)])
     assert positions.stamped_by_senders == set()
+
+
+async def test_a_stream_of_which_nobody_tells_where_it_ends_keeps_no_other_one_from_being_heard(
+    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its topic was deleted, or one of its partitions has no leader: after the next rebalance a whole lane would have stood still for it."""
+    monkeypatch.setattr("shared.consuming.positioning.WATCH_TIMEOUT_SECONDS", 0.05)
+    gone = Partition("programme.teams", 3)
+
+    async def end_offsets(asked: list[Any]) -> dict[Any, int]:
+        if topic_partition(gone) in asked:
+            await asyncio.sleep(60)
+        return dict.fromkeys(asked, 0)
+
+    sought = list[Any]()
+    consumer: Any = SimpleNamespace(
+        assignment=lambda: {topic_partition(part) for part in (PART, gone)},
+        end_offsets=end_offsets,
+        seek=lambda tp, offset: sought.append((tp, offset)),
+        resume=lambda *_: None,
+    )
+    positions = Positions()
+    lane = Positioning(
+        lane="facts", service="enrolment", engine=engine, streams=("programme.cities", "programme.teams"), own=(), gate=None,
+        watch_seconds=1, backoff=Backoff(1, 1), positions=positions, consumer=lambda: consumer, writing=lambda: None,
+    )  # fmt: skip
+    with pytest.raises(TimeoutError):
+        await lane._position()
+    assert sought == [(topic_partition(PART), 0)]
+    assert PART in positions and gone not in positions

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import datetime as dt
+import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -17,8 +19,11 @@ from services.enrolment import listing, reading
 from services.enrolment.app import SERVICE
 from services.enrolment.pages import reading as page_of
 from services.enrolment.tables import PLACE
+from shared.books import recovery, watermark
 from shared.books.holding import WAKE, count_held, count_overdue
 from shared.books.recovery import RECONCILE
+from shared.books.watermark import WATERMARK
+from shared.clocks import Clocks
 from shared.contracts import EVENTS
 from shared.contracts.checkin import CheckInScanned
 from shared.contracts.enrolment import EnrolmentWithdrawn
@@ -26,7 +31,9 @@ from shared.contracts.portal import EnrolmentRequested, WithdrawalRequested
 from shared.deciding.due import FAILED_AGAIN_AFTER, DueLoop
 from shared.deciding.transaction import Decider
 from shared.events.streams import Partition
+from shared.outbox.journal import JOURNAL, OUTBOX
 from shared.postgres.tables import DUE, HELD
+from shared.process.health import Health
 from shared.process.runtime import Runtime
 from shared.service import utc_now
 from shared.state.working import Due
@@ -253,13 +260,93 @@ async def test_what_could_not_be_settled_after_a_restore_is_tried_again_too(engi
         taken.extend(moments)
 
     loop, taken = due_loop(engine), list[Due]()
-    decider = SimpleNamespace(act=fails, quiet_until={})
-    service = dataclasses.replace(SERVICE, open_subjects=open_subjects)
-    restored: Any = SimpleNamespace(engine=engine, service=service, decider=decider, due=loop)
-    await Runtime._recover(restored)
+    await Runtime._recover(restored(engine, loop, act=fails, open_subjects=open_subjects))
+    assert loop.failed_looks() == 1
     loop._decider = SimpleNamespace(act=decides)  # type: ignore[assignment]
     assert await loop.round(utc_now() + 2 * FAILED_AGAIN_AFTER) == 1
     assert [(one.kind, one.subject) for one in taken] == [(RECONCILE, "session/s")]
+    assert loop.failed_looks() == 0
+
+
+async def test_what_could_not_be_looked_at_keeps_the_books_from_looking_well(engine: AsyncEngine) -> None:
+    loop, now = due_loop(engine), utc_now()
+    observer: Any = SimpleNamespace(ends=lambda streams: asyncio.sleep(0, {}), misshapen=lambda streams: None)
+    health = Health(engine, SERVICE, [], observer, asyncio.Event(), Clocks(utc_now), stuck_seconds=60)
+    health.failed_looks = loop.failed_looks
+    assert (await health.books())["overdue"] == 0
+    loop.try_later(Due(RECONCILE, "session/s", now))
+    assert (await health.books())["overdue"] == 1
+
+
+CITIES = Partition("programme.cities", 0)
+
+
+async def nothing(*_: Any) -> list[str]:
+    return []
+
+
+def restored(
+    engine: AsyncEngine, loop: DueLoop, *, act: Any = nothing, open_subjects: Any = nothing, **more: Any
+) -> Any:
+    """A process that is being started; `until`: what was in Kafka when the restore was noticed, `ends`: what is."""
+    ends = more.get("ends", {})
+
+    async def ends_now(_streams: Any) -> dict[Partition, int]:
+        return next(ends) if isinstance(ends, Iterator) else ends
+
+    one = SimpleNamespace(
+        engine=engine,
+        service=dataclasses.replace(SERVICE, open_subjects=open_subjects),
+        decider=SimpleNamespace(act=act, quiet_until=more.get("until", {})),
+        due=loop,
+        observer=SimpleNamespace(ends=ends_now),
+        _know_their_own=lambda: True,
+    )
+    one._until_heard = functools.partial(Runtime._until_heard, one)  # type: ignore[arg-type]  # As much of a runtime as it asks.
+    return one
+
+
+async def is_recovering(engine: AsyncEngine) -> bool:
+    async with engine.begin() as connection:
+        return bool(await recovery.begin(connection, {}))
+
+
+async def test_what_could_not_be_settled_after_a_restore_is_looked_at_again_at_the_next_start(
+    engine: AsyncEngine,
+) -> None:
+    """That it failed is known in one process only; that something may have to be settled must not end with that."""
+
+    async def open_subjects(*_: Any) -> list[str]:
+        return ["session/s"]
+
+    async def fails(moments: Any) -> None:
+        raise LookupError("broken")
+
+    async with engine.begin() as connection:
+        await recovery.notice(connection, "enrolment.events")
+        await recovery.begin(connection, {CITIES: 0})
+    await Runtime._recover(restored(engine, due_loop(engine), act=fails, open_subjects=open_subjects))
+    assert await is_recovering(engine)
+    await Runtime._recover(restored(engine, due_loop(engine), open_subjects=open_subjects))
+    assert not await is_recovering(engine)
+
+
+async def test_a_restore_ends_though_a_log_was_made_anew_since_it_was_noticed(
+    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kafka, too, was restored, or a topic was deleted: what is waited for never comes, and nothing would ever be decided again."""
+    monkeypatch.setattr("shared.process.runtime.ENDS_AGAIN_SECONDS", 0.01)
+    async with asyncio.timeout(60):
+        await Runtime._recover(restored(engine, due_loop(engine), until={CITIES: 7}, ends={CITIES: 0}))
+
+
+async def test_our_own_streams_are_heard_though_one_was_made_anew_while_they_were_waited_for(
+    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.process.runtime.ENDS_AGAIN_SECONDS", 0.01)
+    own = Partition("enrolment.events", 0)
+    async with asyncio.timeout(60):
+        await Runtime._own_streams_heard(restored(engine, due_loop(engine), ends=iter([{own: 7}, {own: 0}])))
 
 
 async def test_looks_that_fail_are_as_many_as_a_round_decides_and_one_of_each_subject(engine: AsyncEngine) -> None:
@@ -288,3 +375,41 @@ async def test_a_look_that_is_asked_for_again_while_it_is_taken_is_taken_again(e
 
     loop._decider = SimpleNamespace(act=decides_nothing)  # type: ignore[assignment]
     assert [await loop.round(utc_now()) for _ in range(3)] == [1, 1, 1]
+
+
+async def test_a_schema_kept_that_was_restored_alone_is_found_out_and_everything_is_heard_again(
+    engine: AsyncEngine,
+) -> None:
+    """The dump that the operators' page tells to make holds no watermarks: what was held since would be asked of nobody any more."""
+    for one in known(*programme("town", ["anna"], "s")):
+        await Decider(engine, SERVICE).act([one])
+    async with engine.begin() as connection:
+        (ours,) = (await connection.execute(sa.select(PLACE.c.event_id))).scalars()
+        await connection.execute(sa.insert(WATERMARK), [
+            {"stream": stream, "partition": 0, "next_offset": 5, "last_offset": 4, "last_print": f"1/{last}",
+             "heard": 5, "parked": 0, "skipped": 0}
+            for stream, last in (("enrolment.events", ours), ("programme.cities", "theirs"))
+        ])  # fmt: skip
+    one: Any = SimpleNamespace(engine=engine, service=SERVICE)
+    one._made_rows_of = functools.partial(Runtime._made_rows_of, one)
+    await Runtime._hear_what_kept_lacks(one)
+    assert await heard_to(engine) == {"enrolment.events": 5, "programme.cities": 5}
+    async with engine.begin() as connection:  # An archive's last word: it never stood in our journal.
+        await connection.execute(
+            sa.update(WATERMARK).where(WATERMARK.c.stream == "enrolment.events").values(last_print="1/past")
+        )
+    await Runtime._hear_what_kept_lacks(one)
+    assert await heard_to(engine) == {"enrolment.events": 5, "programme.cities": 5}
+    async with engine.begin() as connection:
+        await connection.execute(
+            sa.update(WATERMARK).where(WATERMARK.c.stream == "enrolment.events").values(last_print=f"1/{ours}")
+        )
+        await connection.execute(sa.delete(OUTBOX))
+        await connection.execute(sa.delete(JOURNAL))
+    await Runtime._hear_what_kept_lacks(one)
+    assert await heard_to(engine) == {"enrolment.events": 0, "programme.cities": 0}
+
+
+async def heard_to(engine: AsyncEngine) -> dict[str, int]:
+    async with engine.connect() as connection:
+        return {part.stream: mark.next_offset for part, mark in (await watermark.read(connection)).items()}

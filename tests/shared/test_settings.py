@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from rollcall.passing import MODELS
+from shared.process.runtime import EXIT_INVALID, run
 from shared.settings import Settings
 
 
@@ -57,3 +58,32 @@ def test_a_limit_of_nothing_is_refused(name: str, said: str, monkeypatch: pytest
     monkeypatch.setenv(f"ROLLCALL_{name}", said)
     with pytest.raises(ValidationError):
         told("enrolment")
+
+
+def test_a_setting_that_is_missing_tells_nothing_of_those_that_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords stand beside it, and what keeps a service from starting is in its log."""
+    monkeypatch.setenv("ROLLCALL_DATABASE_URL", "postgresql://u:geheim@db/x")
+    with pytest.raises(ValidationError) as refused:
+        Settings()  # type: ignore[call-arg]  # The port is what is missing.
+    assert "port" in str(refused.value) and "geheim" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "says"),
+    [
+        ("ROLLCALL_RELAY_BATCH", "many", "ROLLCALL_RELAY_BATCH: Input should be a valid integer"),
+        ("ROLLCALL_CONSUMER__POLL_MS", "0", "ROLLCALL_CONSUMER__POLL_MS: Input should be greater than 0"),
+        ("ROLLCALL_HTTP", "fast", "ROLLCALL_HTTP: what belongs to it is set each by its own name, ROLLCALL_HTTP__…"),
+        ("ROLLCALL_HTTP", "80", "ROLLCALL_HTTP: what belongs to it is set each by its own name, ROLLCALL_HTTP__…"),
+        ("ROLLCALL_ASKERS", "urn:example:materials", "ROLLCALL_ASKERS: several are written as JSON"),
+    ],
+)
+def test_a_service_that_is_told_nonsense_says_so_in_a_sentence(
+    name: str, said: str, says: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(name, said)
+    with pytest.raises(SystemExit) as ended:
+        run(lambda: told("notifications"))  # type: ignore[arg-type, return-value]  # It does not come to more.
+    assert ended.value.code == EXIT_INVALID
+    line, nothing = capsys.readouterr().err.split("\n")
+    assert line.startswith(says) and not nothing

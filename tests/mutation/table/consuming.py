@@ -4,6 +4,15 @@ from tests.mutation.mutation import Mutation
 
 MUTATIONS = (
     Mutation(
+        "a stream of which nobody tells where it ends keeps no other one from being heard",
+        "shared/consuming/positioning.py",
+        "map(of, by_stream.values()), return_exceptions=True)",
+        "map(of, by_stream.values()))",
+        (
+            "tests/shared/test_positions.py::test_a_stream_of_which_nobody_tells_where_it_ends_keeps_no_other_one_from_being_heard",
+        ),
+    ),
+    Mutation(
         "the fingerprint",
         "shared/consuming/positions.py",
         "if part[0].offset != offset or fingerprint(part[0]) != known_print:",

@@ -4,6 +4,49 @@ from tests.mutation.mutation import Mutation
 
 MUTATIONS = (
     Mutation(
+        "a leap second is a time",
+        "shared/contracts/model.py",
+        ' if text[14:19] == "59:60" else text',
+        " if False else text",
+        (
+            "tests/shared/test_decoding.py::test_a_leap_second_is_the_end_of_the_second_before_in_the_envelope_and_in_a_body",
+        ),
+    ),
+    Mutation(
+        "what the body of an unknown type is written in is nobody's business",
+        "shared/events/decoding.py",
+        " and not _is_unheard_of(headers):",
+        ":",
+        (
+            "tests/shared/test_decoding.py::test_what_the_body_of_an_unknown_type_is_written_in_is_nobodys_business_here",
+        ),
+    ),
+    Mutation(
+        "of a structured event nobody reads the headers",
+        "shared/events/decoding.py",
+        "                doubtful = ()  # Of the others nobody reads any.\n",
+        "",
+        (
+            "tests/shared/test_decoding.py::test_of_a_structured_event_nobody_reads_the_headers_that_would_be_attributes",
+        ),
+    ),
+    Mutation(
+        "two content types are no answer to which is meant",
+        "shared/events/decoding.py",
+        ' and "content-type" not in doubtful:',
+        ":",
+        (
+            "tests/shared/test_decoding.py::test_of_a_structured_event_nobody_reads_the_headers_that_would_be_attributes",
+        ),
+    ),
+    Mutation(
+        "why something is no JSON",
+        "shared/events/decoding.py",
+        '            return "it is not UTF-8"',
+        '            return "nested too deeply"',
+        ("tests/shared/test_decoding.py::test_of_a_structured_event_that_is_no_json_the_detail_says_why",),
+    ),
+    Mutation(
         "a request is known by what its contract names",
         "shared/events/envelope.py",
         "    content = {name: said[name] for name, is_needed, default in fields if is_needed or said[name] != default}",
@@ -62,8 +105,8 @@ MUTATIONS = (
     Mutation(
         "an attribute that says two things",
         "shared/events/decoding.py",
-        "            elif name in _READ and value != headers[name]:",
-        "            elif False:",
+        "        elif name in _READ and value != headers[name]:",
+        "        elif False:",
         ("tests/shared/test_decoding.py::test_an_attribute_that_stands_there_twice_counts_if_both_say_the_same",),
     ),
     Mutation(
@@ -115,8 +158,8 @@ MUTATIONS = (
     Mutation(
         "a time with small letters",
         "shared/events/decoding.py",
-        "dt.datetime.fromisoformat(text.upper())",
-        "dt.datetime.fromisoformat(text)",
+        "without_leap_second(text.upper())",
+        "without_leap_second(text)",
         ("tests/shared/test_decoding.py::test_a_time_is_read_in_each_way_in_which_rfc_3339_writes_it",),
     ),
     Mutation(

@@ -4,6 +4,13 @@ from tests.mutation.mutation import Mutation
 
 MUTATIONS = (
     Mutation(
+        "a topic that is not there is named",
+        "shared/kafka/observer.py",
+        "            self._gone |= ",
+        "            set[str]() | ",
+        ("tests/shared/test_observer.py::test_a_topic_that_somebody_deleted_is_named_until_it_is_there_again",),
+    ),
+    Mutation(
         "a header name that is not UTF-8 is read with care",
         "shared/kafka/fetching.py",
         "            except (UnicodeDecodeError, CorruptRecordException):",

@@ -4,6 +4,87 @@ from tests.mutation.mutation import Mutation
 
 MUTATIONS = (
     Mutation(
+        "a schema kept that is older than the rows beside it",
+        "shared/process/runtime.py",
+        "                for partition in sorted(marks):\n",
+        "                for partition in ():\n",
+        (
+            "tests/shared/test_rolled_back.py::test_a_schema_kept_that_was_restored_alone_is_found_out_and_everything_is_heard_again",
+        ),
+    ),
+    Mutation(
+        "what an archive said last is no word of ours",
+        "shared/process/runtime.py",
+        "            if missing and await self._made_rows_of(connection, missing):",
+        "            if missing:",
+        (
+            "tests/shared/test_rolled_back.py::test_a_schema_kept_that_was_restored_alone_is_found_out_and_everything_is_heard_again",
+        ),
+    ),
+    Mutation(
+        "whoever asks for health waits until it is said that Postgres hangs",
+        "deploy/docker/ready.py",
+        "TIMEOUT_S = 7.0",
+        "TIMEOUT_S = 4.0",
+        ("tests/shared/test_health.py::test_whoever_asks_for_health_waits_until_it_is_said_that_postgres_hangs",),
+    ),
+    Mutation(
+        "a Postgres that hangs",
+        "shared/process/health.py",
+        "asyncio.timeout(POSTGRES_SECONDS), ",
+        "asyncio.timeout(None), ",
+        ("tests/shared/test_health.py::test_a_postgres_that_takes_connections_and_says_nothing_does_not_answer",),
+    ),
+    Mutation(
+        "a setting that is wrong tells no other one",
+        "shared/settings.py",
+        "        hide_input_in_errors=True,",
+        "        hide_input_in_errors=False,",
+        ("tests/shared/test_settings.py::test_a_setting_that_is_missing_tells_nothing_of_those_that_are_there",),
+    ),
+    Mutation(
+        "a service that cannot start for a setting says which",
+        "shared/process/runtime.py",
+        "        except (ValidationError, SettingsError) as error:",
+        "        except ZeroDivisionError as error:",
+        ("tests/shared/test_settings.py::test_a_service_that_is_told_nonsense_says_so_in_a_sentence",),
+    ),
+    Mutation(
+        "what could not be settled after a restore is looked at again at the next start",
+        "shared/process/runtime.py",
+        "        if not failed:\n",
+        "        if True:\n",
+        (
+            "tests/shared/test_rolled_back.py::test_what_could_not_be_settled_after_a_restore_is_looked_at_again_at_the_next_start",
+        ),
+    ),
+    Mutation(
+        "whoever waits for a log asks whether it still reaches so far",
+        "shared/process/runtime.py",
+        "            if time.monotonic() > look_at:",
+        "            if False:",
+        (
+            "tests/shared/test_rolled_back.py::test_a_restore_ends_though_a_log_was_made_anew_since_it_was_noticed",
+            "tests/shared/test_rolled_back.py::test_our_own_streams_are_heard_though_one_was_made_anew_while_they_were_waited_for",
+        ),
+    ),
+    Mutation(
+        "what could not be looked at is in the books",
+        "shared/process/health.py",
+        " + self.failed_looks(),",
+        ",",
+        ("tests/shared/test_rolled_back.py::test_what_could_not_be_looked_at_keeps_the_books_from_looking_well",),
+    ),
+    Mutation(
+        "a reason that only a newer release knows",
+        "shared/web/answers.py",
+        "    reason: Reason | str = Field(",
+        "    reason: Reason = Field(",
+        (
+            "tests/shared/test_parked_pages.py::test_what_a_newer_release_set_aside_for_a_reason_of_its_own_is_listed_too",
+        ),
+    ),
+    Mutation(
         "an unfinished body is unfinished",
         "shared/process/connections.py",
         "if self._is_answered() and not self.cycle.more_body:",
@@ -69,7 +150,7 @@ MUTATIONS = (
     Mutation(
         "a setting of nothing is not set",
         "shared/settings.py",
-        ", env_ignore_empty=True",
+        "        env_ignore_empty=True,\n",
         "",
         ("tests/cli/test_passing.py::test_a_setting_of_nothing_is_not_set",),
     ),

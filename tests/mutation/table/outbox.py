@@ -4,6 +4,13 @@ from tests.mutation.mutation import Mutation
 
 MUTATIONS = (
     Mutation(
+        "why what was said waits",
+        "shared/outbox/relay.py",
+        "        if self._settles_since is not None and now > self._settles_since + PATIENCE_SECONDS:",
+        "        if False:",
+        ("tests/shared/test_health.py::test_whoever_sends_says_why_what_was_said_waits",),
+    ),
+    Mutation(
         "the relay's lock",
         "shared/outbox/relay.py",
         "sa.select(sa.func.pg_try_advisory_lock(LOCK_KEY))",

@@ -4,6 +4,13 @@ from tests.mutation.mutation import Mutation
 
 MUTATIONS = (
     Mutation(
+        "whoever may not ask is told that alone",
+        "shared/web/app.py",
+        "    refuse_alike(app, why_not_theirs)",
+        "    refuse_alike(app)",
+        ("tests/http/test_hard_input.py::test_whoever_may_not_ask_is_told_that_and_nothing_of_what_they_sent",),
+    ),
+    Mutation(
         "a filter that is not known is not passed over",
         "shared/web/asking.py",
         '    model_config = ConfigDict(extra="forbid")',
@@ -71,8 +78,8 @@ MUTATIONS = (
     Mutation(
         "a number is no time",
         "shared/contracts/model.py",
-        '    if (isinstance(value, str) and value[4:5] == "-") or isinstance(value, dt.date):',
-        "    if True:",
+        '    if isinstance(value, str) and value[4:5] == "-":',
+        "    if not isinstance(value, dt.date):\n        return value\n    if False:",
         ("tests/contracts/test_gate.py::test_a_number_is_no_time_in_any_contract",),
     ),
     Mutation(
