@@ -365,10 +365,13 @@ def test_of_ids_that_went_into_one_another_the_one_that_stays_is_no_other_one(of
     assert (fate(office, "anna"), fate(office, "celina")) == ("another_id", "nobody_asked")
 
 
+@pytest.mark.parametrize("was_draft", [False, True])
 def test_what_the_person_reads_is_what_their_page_says_of_a_session_that_was_announced_within_its_freeze(
-    office: Office,
+    office: Office, was_draft: bool
 ) -> None:
     late = START - HOUR
+    if was_draft:
+        office.session(model=SessionDrafted, capacity=9, freeze_hours=24)
     office.session(capacity=9, freeze_hours=24, at=late, now=late)
     office.ask("anna", at=late, now=late)
     office.withdraw("anna", at=late + SECOND, now=late + SECOND)
