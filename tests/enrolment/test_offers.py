@@ -169,14 +169,29 @@ def test_whoever_let_an_offer_go_and_asks_again_is_not_first_by_what_the_office_
     assert office.with_standing(Standing.WAITLISTED) == ["dawid", "celina"]
 
 
-def test_who_gives_a_place_in_line_back_and_asks_again_has_the_priority_that_the_office_gave(office: Office) -> None:
+@pytest.mark.parametrize("who", ["anna", "celina"])
+def test_who_gives_a_place_back_or_leaves_the_list_and_asks_again_is_at_its_end_whatever_the_office_had_given_them(
+    office: Office, who: str
+) -> None:
+    """As their page says before they do. The office may give another one."""
     office.session(**OFFERS)
     for number, person in enumerate(("anna", "bartek", "celina")):
         office.ask(person, at=NOON - (3 - number) * SECOND)
-    office.prefers("celina", 50)
-    office.withdraw("celina", at=NOON + SECOND)
-    office.ask("celina", at=NOON + 2 * SECOND)
-    assert office.with_standing(Standing.WAITLISTED) == ["celina", "bartek"]
+    office.prefers(who, 50)
+    office.withdraw(who, at=NOON + SECOND)
+    assert office.place(who).priority == 0
+    office.ask("dawid", at=NOON + 2 * SECOND)
+    office.ask(who, at=NOON + 3 * SECOND)
+    assert office.with_standing(Standing.WAITLISTED)[-1] == who
+    office.prefers(who, 50, at=NOON + 4 * SECOND)
+    assert office.with_standing(Standing.WAITLISTED)[0] == who
+
+
+def test_a_priority_that_a_rule_took_with_the_place_is_given_back_with_it(on_offer: Office) -> None:
+    on_offer.prefers("celina", 50, at=NOON + SECOND)
+    on_offer.town(model=CityWithdrawn, at=NOON + 2 * SECOND)
+    assert on_offer.town(at=NOON + 3 * SECOND) == [OFFERED, WAITLISTED]
+    assert on_offer.place("celina").priority == 50
 
 
 def test_where_nobody_else_waits_there_is_no_end_of_the_list_to_go_to(office: Office) -> None:
@@ -527,13 +542,30 @@ def test_a_priority_from_before_an_offer_was_let_go_has_ended_also_of_who_has_le
     assert office.prefers("bartek", 50, at=anew + SECOND) == [WAITLISTED], "the office gives another one"
 
 
-def test_a_priority_that_is_heard_after_its_person_left_the_list_and_asked_anew_counts_where_they_let_no_offer_go(
+def test_a_priority_from_before_its_person_left_the_list_has_ended_with_that_whichever_is_heard_first(
     on_offer: Office,
 ) -> None:
-    """They had said before it was made that they do not come."""
+    """They had said before a place was held for them that they do not come."""
     on_offer.withdraw("bartek", at=NOON - SECOND / 2)
     assert on_offer.ask("bartek", at=NOON + 2 * SECOND) == [WAITLISTED]
-    assert on_offer.prefers("bartek", 50, at=NOON - SECOND * 3 / 4) == [WAITLISTED]
+    assert on_offer.prefers("bartek", 50, at=NOON - SECOND * 3 / 4) == []
+    assert on_offer.mind.aside[-1].reason is Reason.CHANGED_SINCE
+
+
+@pytest.mark.parametrize("how", LETS_GO)
+def test_it_has_also_where_they_were_asked_anew_since_and_that_has_ended_by_nothing_they_did(
+    office: Office, how: str
+) -> None:
+    offering(office)
+    LETS_GO[how](office)
+    anew = NOON + DAY + SECOND
+    assert office.ask("bartek", at=anew, now=anew) == [WAITLISTED]
+    while (holder := office.with_standing(Standing.OFFERED)) != ["bartek"]:
+        office.answer(holder[0], "decline", at=anew + SECOND)
+    since = anew + DAY
+    assert office.hear(session(model=SessionCancelled, **OFFERS), at=since, now=since) == [WAITLISTED]
+    assert office.prefers("bartek", 50, at=NOON + SECOND) == []
+    assert office.mind.aside[-1].reason is Reason.CHANGED_SINCE
 
 
 def test_what_is_said_after_the_deadline_is_no_answer_to_an_offer_that_a_rule_ends_before_that_is_decided(

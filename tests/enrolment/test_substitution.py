@@ -87,8 +87,8 @@ def test_a_priority_goes_with_the_place_and_is_not_theirs_who_left(full: Office)
 def test_a_priority_from_before_a_substitution_is_not_theirs_who_left_also_if_it_is_heard_once_they_have_asked_anew(
     full: Office,
 ) -> None:
-    full.substitute("celina", "dawid", at=NOON + DAY)
-    assert full.ask("celina", at=NOON + 2 * DAY) == [WAITLISTED]
+    full.substitute("celina", "dawid", at=NOON + DAY, now=NOON + DAY)
+    assert full.ask("celina", at=NOON + 2 * DAY, now=NOON + 2 * DAY) == [WAITLISTED]
     assert full.prefers("celina", 50, at=NOON + 3 * SECOND) == []
     assert full.mind.aside[-1].reason is Reason.CHANGED_SINCE
     assert full.prefers("celina", 50, at=NOON + 2 * DAY + SECOND) == [WAITLISTED], "the office gives another one"

@@ -182,8 +182,8 @@ MUTATIONS = (
     Mutation(
         "a priority from before an offer was let go has ended",
         "services/enrolment/office.py",
-        "            if body.priority and place.let_go_at is not None and at < place.let_go_at:",
-        "            if False:",
+        "    let_go = place.let_go_at is not None and at < place.let_go_at\n",
+        "    let_go = False\n",
         (
             "tests/enrolment/test_offers.py::test_a_priority_that_was_given_before_its_person_let_an_offer_go_has_ended_with_that_whichever_is_heard_first",
         ),
@@ -214,20 +214,22 @@ MUTATIONS = (
         ),
     ),
     Mutation(
-        "a priority ends also of who let an offer go and asks again",
+        "a priority ends with the place in line that it was given for",
         "services/enrolment/settling.py",
-        "    if place.is_active and (let_go or leave.reason is WithdrawalReason.SUBSTITUTED):",
-        "    if leave.reason is WithdrawalReason.SUBSTITUTED:",
+        "    if not leave.reason.is_given_back:\n",
+        "    if False:\n",
         (
             "tests/enrolment/test_offers.py::test_whoever_let_an_offer_go_and_asks_again_is_not_first_by_what_the_office_had_preferred_them_for",
+            "tests/enrolment/test_offers.py::test_who_gives_a_place_back_or_leaves_the_list_and_asks_again_is_at_its_end_whatever_the_office_had_given_them",
+            "tests/enrolment/test_substitution.py::test_a_priority_goes_with_the_place_and_is_not_theirs_who_left",
         ),
     ),
     Mutation(
-        "a priority goes with the place that somebody else has now",
+        "a priority that a rule took with the place is given back with it",
         "services/enrolment/settling.py",
-        "    if place.is_active and (let_go or leave.reason is WithdrawalReason.SUBSTITUTED):",
-        "    if place.is_active and let_go:",
-        ("tests/enrolment/test_substitution.py::test_a_priority_goes_with_the_place_and_is_not_theirs_who_left",),
+        "    if not leave.reason.is_given_back:\n",
+        "    if True:\n",
+        ("tests/enrolment/test_offers.py::test_a_priority_that_a_rule_took_with_the_place_is_given_back_with_it",),
     ),
     Mutation(
         "of who comes in anew it is kept when they had let an offer go",
@@ -239,21 +241,14 @@ MUTATIONS = (
         ),
     ),
     Mutation(
-        "whose place in line is another one's has no priority from before that",
-        "services/enrolment/state.py",
-        "        if self.reason is WithdrawalReason.SUBSTITUTED:\n",
-        "        if False:\n",
+        "who has given up their place in line has no priority from before that",
+        "services/enrolment/office.py",
+        "    return let_go or asked_since(place, session, AskedFor.WITHDRAWAL, at)\n",
+        "    return let_go\n",
         (
             "tests/enrolment/test_substitution.py::test_a_priority_from_before_a_substitution_is_not_theirs_who_left_also_if_it_is_heard_once_they_have_asked_anew",
-        ),
-    ),
-    Mutation(
-        "who had said before an offer was made that they do not come has let none go",
-        "services/enrolment/state.py",
-        "ended is not None and made <= ended\n",
-        "ended is not None\n",
-        (
-            "tests/enrolment/test_offers.py::test_a_priority_that_is_heard_after_its_person_left_the_list_and_asked_anew_counts_where_they_let_no_offer_go",
+            "tests/enrolment/test_offers.py::test_a_priority_from_before_its_person_left_the_list_has_ended_with_that_whichever_is_heard_first",
+            "tests/enrolment/test_offers.py::test_it_has_also_where_they_were_asked_anew_since_and_that_has_ended_by_nothing_they_did",
         ),
     ),
     Mutation(
