@@ -50,7 +50,7 @@ def verdict(known: Known, at: dt.datetime) -> Verdict:
         fate = _of_active(standing, state)
         return Verdict(fate, standing, _why_active(steps, place), line_at(known, place.body.person_id, at))
     held = _open_hold(known, steps, at)
-    if held is not None:
+    if held is not None and not _has_left_since(held, place):
         return Verdict(Fate.HELD, standing, held)
     # What they asked themselves, or were nominated for, before what a town could not do with anybody else.
     refused = _last(steps, lambda step: step.is_refusal and not _is_of_substitution(step))
@@ -92,6 +92,14 @@ def _last(steps: Sequence[Step], fits: Any) -> Step | None:
 
 def _is_of_substitution(step: Step) -> bool:
     return step.request is not None and step.request.asked_for is AskedFor.SUBSTITUTION
+
+
+def _has_left_since(held: Step, place: Step | None) -> bool:
+    """Whether somebody is out by what was decided after their town had asked to send another one, which waits: that is nothing they wait for."""
+    asked_at = held.request.asked_at if held.request is not None else None
+    if place is None or standing_after(place.body) is not Standing.WITHDRAWN or asked_at is None:
+        return False
+    return _is_of_substitution(held) and bool(asked_at < place.body.decided_at)
 
 
 def _why_active(steps: Sequence[Step], place: Step) -> Step:

@@ -378,6 +378,17 @@ def test_what_the_person_reads_is_what_their_page_says_of_a_session_that_was_ann
     assert "ask for a place again" in last(why(office, "anna"), "withdrawn").sentence.en
 
 
+def test_who_gave_a_place_back_is_out_for_that_although_their_town_waits_to_send_somebody_else(office: Office) -> None:
+    office.session()
+    office.ask("anna")
+    office.substitute("anna", "mistyped", at=NOON + SECOND, now=NOON + SECOND)
+    assert why(office, "mistyped").verdict.fate == "held"
+    office.withdraw("anna", at=NOON + HOUR, now=NOON + HOUR)
+    assert (why(office, "anna").verdict.fate, lines(why(office, "anna"))[-1]) == ("withdrawn", "withdrawn")
+    office.substitute("nobody", "anna", at=NOON + 2 * HOUR, now=NOON + 2 * HOUR)
+    assert why(office, "anna").verdict.fate == "held", "they are to come instead of somebody"
+
+
 def test_a_substitution_that_is_refused_is_quoted_to_nobody_who_did_not_ask(office: Office) -> None:
     office.session()
     office.ask("anna")

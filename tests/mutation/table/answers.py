@@ -281,7 +281,7 @@ MUTATIONS = (
     Mutation(
         "who is to come by a substitution that waits is heard behind it",
         "services/enrolment/handlers.py",
-        '        case OfferAnswered() | ReplyGiven() if _is_to_come(working, body, heard.appended_at):\n            decided = Wait("turn")\n',
+        '        case OfferAnswered() | ReplyGiven() | SubstitutionRequested() if _is_to_come(working, body, heard.appended_at):\n            decided = Wait("turn")\n',
         "",
         (
             "tests/enrolment/test_substitution.py::test_what_who_comes_says_to_the_offer_waits_behind_the_substitution_that_gives_it_to_them",
@@ -295,6 +295,60 @@ MUTATIONS = (
         (
             "tests/enrolment/test_substitution.py::test_who_waits_themselves_is_answered_at_once_so_that_what_they_say_to_their_own_offer_waits_for_nobody",
             "tests/enrolment/test_substitution.py::test_who_waits_themselves_leaves_the_list_at_once",
+        ),
+    ),
+    Mutation(
+        "who is to come themselves may be replaced before they have",
+        "services/enrolment/handlers.py",
+        "        case OfferAnswered() | ReplyGiven() | SubstitutionRequested() if _is_to_come(",
+        "        case OfferAnswered() | ReplyGiven() if _is_to_come(",
+        ("tests/enrolment/test_substitution.py::test_who_is_to_come_themselves_may_be_replaced_before_they_have",),
+    ),
+    Mutation(
+        "nobody waits behind a substitution for somebody unknown",
+        "services/enrolment/handlers.py",
+        '        return held.waits_for not in ("person", "town", "turn")\n',
+        "        return True\n",
+        (
+            "tests/enrolment/test_substitution.py::test_who_is_to_leave_gives_the_place_back_at_once_although_it_waits_perhaps_for_a_mistyped_id",
+            "tests/enrolment/test_substitution.py::test_a_town_that_had_mistyped_who_comes_names_the_right_one_and_waits_for_nobody",
+            "tests/enrolment/test_substitution.py::test_an_offer_is_taken_at_once_although_their_town_waits_to_send_somebody_else",
+        ),
+    ),
+    Mutation(
+        "while a session does not take place a town's word is decided before later ones",
+        "services/enrolment/handlers.py",
+        '        return held.waits_for not in ("person", "town", "turn")\n',
+        "        return False\n",
+        (
+            "tests/enrolment/test_substitution.py::test_while_a_session_does_not_take_place_what_was_said_after_it_waits_behind_it",
+        ),
+    ),
+    Mutation(
+        "nobody waits behind what they had said to a place that is to come",
+        "services/enrolment/handlers.py",
+        '    return held.waits_for != "turn"\n',
+        "    return True\n",
+        (
+            "tests/enrolment/test_substitution.py::test_who_answered_to_a_place_that_is_to_come_from_nobody_known_gets_one_of_their_own_and_has_answered_to_that",
+        ),
+    ),
+    Mutation(
+        "who has a place of their own has answered to that",
+        "services/enrolment/handlers.py",
+        "    for held in _taken_up(working, _about_who_is_in(working, heard.body, decided)):\n",
+        "    for held in ():\n",
+        (
+            "tests/enrolment/test_substitution.py::test_who_answered_to_a_place_that_is_to_come_from_nobody_known_gets_one_of_their_own_and_has_answered_to_that",
+        ),
+    ),
+    Mutation(
+        "a substitution from before its person gave the place back reads of that",
+        "services/enrolment/substituting.py",
+        "        has_left = asked_since(place, session, AskedFor.WITHDRAWAL, at)",
+        "        has_left = False",
+        (
+            "tests/enrolment/test_substitution.py::test_who_is_to_leave_gives_the_place_back_at_once_although_it_waits_perhaps_for_a_mistyped_id",
         ),
     ),
     Mutation(

@@ -197,6 +197,24 @@ MUTATIONS = (
         ("tests/enrolment/test_why.py::test_of_ids_that_went_into_one_another_the_one_that_stays_is_no_other_one",),
     ),
     Mutation(
+        "who has left waits for nothing that their town asked before",
+        "services/enrolment/fates.py",
+        "    if held is not None and not _has_left_since(held, place):\n",
+        "    if held is not None:\n",
+        (
+            "tests/enrolment/test_why.py::test_who_gave_a_place_back_is_out_for_that_although_their_town_waits_to_send_somebody_else",
+        ),
+    ),
+    Mutation(
+        "a draft announces nothing to whoever asks why",
+        "services/enrolment/pages/sentences.py",
+        " for one in stated if session_standing_after(one.body).takes_place), default=None)",
+        " for one in stated), default=None)",
+        (
+            "tests/enrolment/test_why.py::test_what_the_person_reads_is_what_their_page_says_of_a_session_that_was_announced_within_its_freeze",
+        ),
+    ),
+    Mutation(
         "what a person reads goes by when the session was announced",
         "services/enrolment/pages/sentences.py",
         "    until = gives_until(session.starts_at, session.ends_at, session.terms.freeze_hours, announced_at)",
