@@ -22,7 +22,7 @@ MUTATIONS = (
         "services/enrolment/replies.py",
         "at < place.replied_at",
         "False",
-        ("tests/enrolment/test_offers.py",),
+        ("tests/enrolment/test_replies.py",),
     ),
     Mutation(
         "the office decides on what still stands",
@@ -88,7 +88,7 @@ MUTATIONS = (
         " and (about or times_then(working, session, at)) != session.times:",
         " and (about or session.times) != session.times:",
         (
-            "tests/enrolment/test_offers.py::test_who_confirmed_before_the_session_moved_has_not_confirmed_for_its_new_times",
+            "tests/enrolment/test_replies.py::test_who_confirmed_before_the_session_moved_has_not_confirmed_for_its_new_times",
         ),
     ),
     Mutation(
@@ -97,7 +97,7 @@ MUTATIONS = (
         "        moved = times_then(working, session, at) != session.times\n",
         "        moved = False\n",
         (
-            "tests/enrolment/test_offers.py::test_who_takes_a_place_before_the_session_moved_has_it_and_is_asked_anew_whether_they_come",
+            "tests/enrolment/test_replies.py::test_who_takes_a_place_before_the_session_moved_has_it_and_is_asked_anew_whether_they_come",
         ),
     ),
     Mutation(
@@ -106,7 +106,7 @@ MUTATIONS = (
         "    if before is None or (decides_at is not None and before.decided_at < decides_at):\n",
         "    if before is None:\n",
         (
-            "tests/enrolment/test_offers.py::test_on_the_decision_day_of_another_date_it_is_said_again_also_with_the_same_numbers",
+            "tests/enrolment/test_replies.py::test_on_the_decision_day_of_another_date_it_is_said_again_also_with_the_same_numbers",
         ),
     ),
     Mutation(
@@ -115,7 +115,7 @@ MUTATIONS = (
         "    return (before.minimum, before.confirmed) == (minimum, confirmed)\n",
         "    return False\n",
         (
-            "tests/enrolment/test_offers.py::test_on_the_decision_day_of_another_date_it_is_said_again_also_with_the_same_numbers",
+            "tests/enrolment/test_replies.py::test_on_the_decision_day_of_another_date_it_is_said_again_also_with_the_same_numbers",
         ),
     ),
     Mutation(
@@ -141,7 +141,9 @@ MUTATIONS = (
         "services/enrolment/replies.py",
         "    if at < place.offered_at and not was_on_offer:",
         "    if at < place.offered_at:",
-        ("tests/enrolment/test_offers.py::test_an_answer_in_time_counts_for_the_offer_that_was_made_again_since",),
+        (
+            "tests/enrolment/test_late_answers.py::test_an_answer_in_time_counts_for_the_offer_that_was_made_again_since",
+        ),
     ),
     Mutation(
         "what was on offer is known by when it ended",
@@ -149,7 +151,7 @@ MUTATIONS = (
         "made <= at < ended",
         "made <= at",
         (
-            "tests/enrolment/test_offers.py::test_an_answer_sent_while_nothing_was_on_offer_is_none_to_what_is_offered_again",
+            "tests/enrolment/test_late_answers.py::test_an_answer_sent_while_nothing_was_on_offer_is_none_to_what_is_offered_again",
         ),
     ),
     Mutation(
@@ -158,7 +160,7 @@ MUTATIONS = (
         "    if was_on_offer and _let_go_since(place, session, at):",
         "    if False:",
         (
-            "tests/enrolment/test_offers.py::test_who_accepted_and_then_let_the_offer_go_reads_of_that_whichever_is_heard_first",
+            "tests/enrolment/test_late_answers.py::test_who_accepted_and_then_let_the_offer_go_reads_of_that_whichever_is_heard_first",
         ),
     ),
     Mutation(
@@ -167,7 +169,7 @@ MUTATIONS = (
         "    return waits_behind or asked_since(",
         "    return asked_since(",
         (
-            "tests/enrolment/test_offers.py::test_who_let_an_offer_go_and_is_asked_again_is_not_answered_for_by_what_they_said_before",
+            "tests/enrolment/test_late_answers.py::test_who_let_an_offer_go_and_is_asked_again_is_not_answered_for_by_what_they_said_before",
         ),
     ),
     Mutation(
@@ -176,7 +178,7 @@ MUTATIONS = (
         "    if place.state.waits and was_on_offer:",
         "    if False:",
         (
-            "tests/enrolment/test_offers.py::test_who_accepted_before_the_session_was_off_and_waits_since_it_is_on_again_reads_of_that",
+            "tests/enrolment/test_late_answers.py::test_who_accepted_before_the_session_was_off_and_waits_since_it_is_on_again_reads_of_that",
         ),
     ),
     Mutation(
@@ -185,7 +187,7 @@ MUTATIONS = (
         "    let_go = place.let_go_at is not None and at < place.let_go_at\n",
         "    let_go = False\n",
         (
-            "tests/enrolment/test_offers.py::test_a_priority_that_was_given_before_its_person_let_an_offer_go_has_ended_with_that_whichever_is_heard_first",
+            "tests/enrolment/test_priorities.py::test_a_priority_that_was_given_before_its_person_let_an_offer_go_has_ended_with_that_whichever_is_heard_first",
         ),
     ),
     Mutation(
@@ -193,7 +195,7 @@ MUTATIONS = (
         "services/enrolment/statements.py",
         "for one in _stated_of(working, session) if one.heard_at <= at]",
         "for one in _stated_of(working, session) if one.heard_at <= at and one.source == session.source]",
-        ("tests/enrolment/test_offers.py::test_the_times_that_a_session_had_are_those_of_whoever_spoke_for_it_then",),
+        ("tests/enrolment/test_replies.py::test_the_times_that_a_session_had_are_those_of_whoever_spoke_for_it_then",),
     ),
     Mutation(
         "who comes instead of somebody who is elsewhere has a seat that is free",
@@ -219,8 +221,8 @@ MUTATIONS = (
         "    if not leave.reason.is_given_back:\n",
         "    if False:\n",
         (
-            "tests/enrolment/test_offers.py::test_whoever_let_an_offer_go_and_asks_again_is_not_first_by_what_the_office_had_preferred_them_for",
-            "tests/enrolment/test_offers.py::test_who_gives_a_place_back_or_leaves_the_list_and_asks_again_is_at_its_end_whatever_the_office_had_given_them",
+            "tests/enrolment/test_priorities.py::test_whoever_let_an_offer_go_and_asks_again_is_not_first_by_what_the_office_had_preferred_them_for",
+            "tests/enrolment/test_priorities.py::test_who_gives_a_place_back_or_leaves_the_list_and_asks_again_is_at_its_end_whatever_the_office_had_given_them",
             "tests/enrolment/test_substitution.py::test_a_priority_goes_with_the_place_and_is_not_theirs_who_left",
         ),
     ),
@@ -229,7 +231,7 @@ MUTATIONS = (
         "services/enrolment/settling.py",
         "    if not leave.reason.is_given_back:\n",
         "    if True:\n",
-        ("tests/enrolment/test_offers.py::test_a_priority_that_a_rule_took_with_the_place_is_given_back_with_it",),
+        ("tests/enrolment/test_priorities.py::test_a_priority_that_a_rule_took_with_the_place_is_given_back_with_it",),
     ),
     Mutation(
         "of who comes in anew it is kept when they had let an offer go",
@@ -237,7 +239,7 @@ MUTATIONS = (
         '"last_offer_ended_at": before.let_go_at if before is not None else None}',
         '"last_offer_ended_at": None}',
         (
-            "tests/enrolment/test_offers.py::test_a_priority_from_before_an_offer_was_let_go_has_ended_also_of_who_has_left_and_asked_anew_before_it_is_heard",
+            "tests/enrolment/test_priorities.py::test_a_priority_from_before_an_offer_was_let_go_has_ended_also_of_who_has_left_and_asked_anew_before_it_is_heard",
         ),
     ),
     Mutation(
@@ -247,8 +249,8 @@ MUTATIONS = (
         "    return let_go\n",
         (
             "tests/enrolment/test_substitution.py::test_a_priority_from_before_a_substitution_is_not_theirs_who_left_also_if_it_is_heard_once_they_have_asked_anew",
-            "tests/enrolment/test_offers.py::test_a_priority_from_before_its_person_left_the_list_has_ended_with_that_whichever_is_heard_first",
-            "tests/enrolment/test_offers.py::test_it_has_also_where_they_were_asked_anew_since_and_that_has_ended_by_nothing_they_did",
+            "tests/enrolment/test_priorities.py::test_a_priority_from_before_its_person_left_the_list_has_ended_with_that_whichever_is_heard_first",
+            "tests/enrolment/test_priorities.py::test_it_has_also_where_they_were_asked_anew_since_and_that_has_ended_by_nothing_they_did",
         ),
     ),
     Mutation(
@@ -257,7 +259,7 @@ MUTATIONS = (
         "    ended_at = min(ended_at, place.offered_until or ended_at)\n",
         "",
         (
-            "tests/enrolment/test_offers.py::test_what_is_said_after_the_deadline_is_no_answer_to_an_offer_that_a_rule_ends_before_that_is_decided",
+            "tests/enrolment/test_late_answers.py::test_what_is_said_after_the_deadline_is_no_answer_to_an_offer_that_a_rule_ends_before_that_is_decided",
         ),
     ),
     Mutation(
@@ -396,7 +398,7 @@ MUTATIONS = (
         "{**fields, **over, **NO_REPLY, **said, **last}",
         "{**fields, **over, **said, **last}",
         (
-            "tests/enrolment/test_offers.py::test_who_lets_an_offer_go_has_not_said_that_they_come_by_what_they_confirmed_before",
+            "tests/enrolment/test_late_answers.py::test_who_lets_an_offer_go_has_not_said_that_they_come_by_what_they_confirmed_before",
         ),
     ),
     Mutation(
@@ -453,7 +455,7 @@ MUTATIONS = (
         "    if reason is RefusalReason.NO_OFFER and place is not None:",
         "    if False:",
         (
-            "tests/enrolment/test_offers.py::test_who_accepted_before_something_took_the_offer_and_is_heard_after_that_reads_of_that",
+            "tests/enrolment/test_late_answers.py::test_who_accepted_before_something_took_the_offer_and_is_heard_after_that_reads_of_that",
         ),
     ),
     Mutation(
@@ -462,7 +464,7 @@ MUTATIONS = (
         "    if reason is RefusalReason.NO_PLACE and place is not None:",
         "    if False:",
         (
-            "tests/enrolment/test_offers.py::test_who_confirmed_before_something_took_the_place_and_is_heard_after_that_reads_of_that",
+            "tests/enrolment/test_late_answers.py::test_who_confirmed_before_something_took_the_place_and_is_heard_after_that_reads_of_that",
         ),
     ),
 )

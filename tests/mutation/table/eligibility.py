@@ -188,7 +188,7 @@ MUTATIONS = (
         "place.had.takes_seat and at < place.out_since",
         "place.had.takes_seat",
         (
-            "tests/enrolment/test_offers.py::test_who_accepted_before_something_took_the_offer_and_is_heard_after_that_reads_of_that",
+            "tests/enrolment/test_late_answers.py::test_who_accepted_before_something_took_the_offer_and_is_heard_after_that_reads_of_that",
         ),
     ),
 )

@@ -366,7 +366,7 @@ MUTATIONS = (
         "    if place.state == Standing.WAITLISTED and not session.state.takes_place:\n",
         "    if False:\n",
         (
-            "tests/enrolment/test_offers.py::test_who_accepted_before_the_session_was_cancelled_and_is_heard_after_that_reads_of_that",
+            "tests/enrolment/test_late_answers.py::test_who_accepted_before_the_session_was_cancelled_and_is_heard_after_that_reads_of_that",
         ),
     ),
     Mutation(
