@@ -561,6 +561,8 @@ def _refused_wrongly(witness: Witness, fact: EnrolmentRefused, before: Before) -
     freeze = witness.freezes(fact.session_id)
     old = before.places.get(fact.session_id, {}).get(fact.person_id)
     towns = witness.eligible(fact.session_id, fact.person_id)
+    if isinstance(asked.body, SubstitutionRequested):  # For that town alone, whichever others they work for.
+        towns = {city_id: answer for city_id, answer in towns.items() if city_id == asked.body.city_id}
     is_true: dict[str, bool] = {
         "session_started": at >= body.starts_at,
         "enrolment_closed": body.closes_at is not None and at >= body.closes_at,
