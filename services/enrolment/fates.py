@@ -6,11 +6,10 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
-from services.enrolment.history import Told
 from services.enrolment.meaning import Fate, What
-from services.enrolment.statements import body_of, that_held
+from services.enrolment.statements import that_held, went_by
 from services.enrolment.why import InLine, Known, Step, answered_by, chain, line_at
-from shared.contracts.directory import PersonMerged, last_day_after
+from shared.contracts.directory import last_day_after
 from shared.contracts.enrolment import (
     AskedFor,
     EnrolmentRefused,
@@ -124,16 +123,9 @@ def _of_active(standing: Standing, session: SessionStanding) -> Fate:
 
 
 def _another_id(known: Known, steps: Sequence[Step], at: dt.datetime) -> Step | None:
-    """The line that says into whom this id has gone; None: it stays, also of a circle that it was said last to have closed."""
-    newest = {one.subject: one for one in that_held(known.told, known.handovers, at)}
-    path: list[Told] = []
-    said = newest.get(f"person/{known.person_id}")
-    while said is not None and said.type == PersonMerged.type_name() and said not in path:
-        path.append(said)
-        said = newest.get(f"person/{body_of(said).into_person_id}")
-    if not path or (said is path[0] and max(path, key=Told.place_in_log) is path[0]):
-        return None
-    return _last(steps, lambda step: step.event_id == path[0].event_id)
+    """The line that says into whom this id has gone; None: it stays."""
+    said = went_by(that_held(known.told, known.handovers, at), known.person_id)
+    return _last(steps, lambda step: step.event_id == said.event_id) if said is not None else None
 
 
 def _open_hold(known: Known, steps: Sequence[Step], at: dt.datetime) -> Step | None:

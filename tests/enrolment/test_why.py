@@ -378,6 +378,16 @@ def test_what_the_person_reads_is_what_their_page_says_of_a_session_that_was_ann
     assert "ask for a place again" in last(why(office, "anna"), "withdrawn").sentence.en
 
 
+def test_an_id_that_went_into_another_one_has_nothing_of_what_that_has_also_if_they_are_said_to_have_gone_in_a_circle(
+    office: Office,
+) -> None:
+    office.session()
+    office.ask("bartek", at=NOON + SECOND)
+    for number, (goes, into) in enumerate([("bartek", "anna"), ("anna", "bartek")]):
+        office.merged(goes, into, at=NOON + (2 + number) * SECOND, now=NOON + (2 + number) * SECOND)
+        assert [fate(office, one) for one in ("anna", "bartek")] == ["has_place", "withdrawn"]
+
+
 def test_who_gave_a_place_back_is_out_for_that_although_their_town_waits_to_send_somebody_else(office: Office) -> None:
     office.session()
     office.ask("anna")

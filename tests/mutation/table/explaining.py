@@ -190,8 +190,17 @@ MUTATIONS = (
         ),
     ),
     Mutation(
+        "of ids that went in a circle those that do not stay have nothing of what the others have",
+        "services/enrolment/why.py",
+        "    if went_by(held, own) is not None:\n",
+        "    if False:\n",
+        (
+            "tests/enrolment/test_why.py::test_an_id_that_went_into_another_one_has_nothing_of_what_that_has_also_if_they_are_said_to_have_gone_in_a_circle",
+        ),
+    ),
+    Mutation(
         "who closes a circle is no other one",
-        "services/enrolment/fates.py",
+        "services/enrolment/statements.py",
         "    if not path or (said is path[0] and max(path, key=Told.place_in_log) is path[0]):",
         "    if not path:",
         ("tests/enrolment/test_why.py::test_of_ids_that_went_into_one_another_the_one_that_stays_is_no_other_one",),
