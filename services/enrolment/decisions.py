@@ -267,13 +267,15 @@ def decide_settled(
         elif now >= session.starts_at:
             seats = max(seats, before.seats)
     moments = _decided_moments(working, before, session) if before is not None else ()
+    # What nobody was invited to was announced to nobody: it freezes, or is settled, by when it is first to take place.
+    known = announced_at(working, session) if session.state.takes_place else before.announced_at if before else None
     settled = PlacesSettled(
         session_id=session.session_id,
         session_source=session.source,
         session_event_id=session.event_id,
         session_version=session.version,
         seats=seats,
-        announced_at=announced_at(working, session),
+        announced_at=known,
         decided_moments=(*map(SessionMoment, moments),),
         decided_at=working.now,
     )

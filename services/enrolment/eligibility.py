@@ -273,7 +273,7 @@ def _asked(place: Place, session: Session, asked_for: AskedFor) -> list[dt.datet
 
 
 def announced_at(working: Working, session: Session) -> dt.datetime:
-    """When the session was first heard of."""
+    """When the session was first heard of: while it does not take place it has been announced to nobody (`decide_settled`)."""
     return _moments(working, session.session_id)[0]
 
 

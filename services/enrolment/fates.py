@@ -6,11 +6,10 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
-from services.enrolment.history import Told
 from services.enrolment.meaning import Fate, What
-from services.enrolment.statements import body_of, that_held
+from services.enrolment.statements import that_held, went_by
 from services.enrolment.why import InLine, Known, Step, answered_by, chain, line_at
-from shared.contracts.directory import PersonMerged, last_day_after
+from shared.contracts.directory import last_day_after
 from shared.contracts.enrolment import (
     AskedFor,
     EnrolmentRefused,
@@ -50,7 +49,7 @@ def verdict(known: Known, at: dt.datetime) -> Verdict:
         fate = _of_active(standing, state)
         return Verdict(fate, standing, _why_active(steps, place), line_at(known, place.body.person_id, at))
     held = _open_hold(known, steps, at)
-    if held is not None:
+    if held is not None and not _has_left_since(held, place):
         return Verdict(Fate.HELD, standing, held)
     # What they asked themselves, or were nominated for, before what a town could not do with anybody else.
     refused = _last(steps, lambda step: step.is_refusal and not _is_of_substitution(step))
@@ -94,6 +93,14 @@ def _is_of_substitution(step: Step) -> bool:
     return step.request is not None and step.request.asked_for is AskedFor.SUBSTITUTION
 
 
+def _has_left_since(held: Step, place: Step | None) -> bool:
+    """Whether somebody is out by what was decided after their town had asked to send another one, which waits: that is nothing they wait for."""
+    asked_at = held.request.asked_at if held.request is not None else None
+    if place is None or standing_after(place.body) is not Standing.WITHDRAWN or asked_at is None:
+        return False
+    return _is_of_substitution(held) and bool(asked_at < place.body.decided_at)
+
+
 def _why_active(steps: Sequence[Step], place: Step) -> Step:
     """The line that gave what they have: not the one that says a reply to it, or that a later request was refused."""
     standing = standing_after(place.body)
@@ -116,16 +123,9 @@ def _of_active(standing: Standing, session: SessionStanding) -> Fate:
 
 
 def _another_id(known: Known, steps: Sequence[Step], at: dt.datetime) -> Step | None:
-    """The line that says into whom this id has gone; None: it stays, also of a circle that it was said last to have closed."""
-    newest = {one.subject: one for one in that_held(known.told, known.handovers, at)}
-    path: list[Told] = []
-    said = newest.get(f"person/{known.person_id}")
-    while said is not None and said.type == PersonMerged.type_name() and said not in path:
-        path.append(said)
-        said = newest.get(f"person/{body_of(said).into_person_id}")
-    if not path or (said is path[0] and max(path, key=Told.place_in_log) is path[0]):
-        return None
-    return _last(steps, lambda step: step.event_id == path[0].event_id)
+    """The line that says into whom this id has gone; None: it stays."""
+    said = went_by(that_held(known.told, known.handovers, at), known.person_id)
+    return _last(steps, lambda step: step.event_id == said.event_id) if said is not None else None
 
 
 def _open_hold(known: Known, steps: Sequence[Step], at: dt.datetime) -> Step | None:

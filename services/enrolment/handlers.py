@@ -72,7 +72,7 @@ from shared.contracts.portal import (
 )
 from shared.contracts.rules import StageOpened
 from shared.contracts.selection import CityFact
-from shared.events.envelope import NO_PARTITION, Heard, Reason, about_of
+from shared.events.envelope import NO_PARTITION, Heard, Reason, about_of, scope_of
 from shared.state.merged import Merged, ids_of, survivor
 from shared.state.working import Due, Held, Working
 
@@ -468,9 +468,9 @@ def _answer(working: Working, heard: Heard[Asking], now: dt.datetime, *, before:
     how: dict[str, Any] = {"asked": asked, "at": heard.appended_at, "now": now}
     decided: Sequence[Fact] | Wait | NotDone
     match body:
-        case _ if working.waits_its_turn(heard.body):
+        case _ if _is_held_back(working, heard.body):
             decided = Wait("turn")
-        case OfferAnswered() | ReplyGiven() if _is_to_come(working, body, heard.appended_at):
+        case OfferAnswered() | ReplyGiven() | SubstitutionRequested() if _is_to_come(working, body, heard.appended_at):
             decided = Wait("turn")
         case EnrolmentRequested():
             decided = decide_request(working, session, body.person_id, **how)
@@ -508,22 +508,57 @@ def _answer(working: Working, heard: Heard[Asking], now: dt.datetime, *, before:
     if isinstance(body, AboutAPlace) and not _is_answered(decided, asked):  # It is so already.
         stands = working[Place].get(body.session_id, body.person_id)
         _leave_unchanged(working, heard, stands.event_id if stands else "")
+    for held in _taken_up(working, _about_who_is_in(working, heard.body, decided)):
+        _answer(working, request_of(held), now, before=held)
 
 
-def _is_to_come(working: Working, body: OfferAnswered | ReplyGiven, at: dt.datetime) -> bool:
-    """Whether the place that somebody answers to is one that their town had asked to give them before, which waits. Who is in the session
-    themselves says it of the place that they have: else all that they say of an offer of their own would wait behind it."""
-    place, held, about = working[Place].get(body.session_id, body.person_id), working[Held], about_of(body)
+def _is_held_back(working: Working, asks: Asking) -> bool:
+    """Whether it waits its turn behind an earlier request of the same scope. What somebody says themselves, and what their town asks of them
+    next, does not wait behind a substitution that waits for somebody unknown, be it for a mistyped id; nor behind what they had said to a
+    place that is to come by one: that waits for its turn itself."""
+    if not working.waits_its_turn(asks):
+        return False
+    scope = scope_of(asks)
+    return any(one.scope == scope and _holds_back(one) for one in _held_about(working, asks))
+
+
+def _holds_back(held: Held) -> bool:
+    if held.type == SUBSTITUTION:  # Of a session that does not take place nobody else has the seat meanwhile.
+        return held.waits_for not in ("person", "town", "turn")
+    return held.waits_for != "turn"
+
+
+def _held_about(working: Working, asks: Asking) -> list[Held]:
+    """What is held about the same: whoever loaded what is held about one of these has it all."""
+    about, held = about_of(asks), working[Held]
+    return held.where("about", next((one for one in about if held.knows(about=one)), about[0]))
+
+
+def _is_to_come(working: Working, body: OfferAnswered | ReplyGiven | SubstitutionRequested, at: dt.datetime) -> bool:
+    """Whether the place that somebody answers to, or is to give on, is one that their town had asked to give them before, which waits. Who is
+    in the session themselves says it of the place that they have: else all that they say of an offer of their own would wait behind it."""
+    person_id = body.leaves if isinstance(body, SubstitutionRequested) else body.person_id
+    place = working[Place].get(body.session_id, person_id)
     if place is not None and place.is_active:
         return False
-    subject = next((one for one in about if held.knows(about=one)), about[0])
     return any(
         one.type == SUBSTITUTION
         and one.appended_at <= at
-        and one.about[0] == about[0]
-        and survivor(working, one.about[-1].removeprefix("person/")) == body.person_id
-        for one in held.where("about", subject)
+        and one.about[0] == about_of(body)[0]
+        and survivor(working, one.about[-1].removeprefix("person/")) == person_id
+        for one in _held_about(working, body)
     )
+
+
+def _about_who_is_in(working: Working, asks: Asking, facts: Sequence[Fact]) -> list[Held]:
+    """What waits its turn of those who are in the session now: said to a place that was to come by a substitution, which still waits, or asked
+    about it, it is about the place that they have."""
+    moved = (fact for fact in facts if type(fact) in _MOVES and isinstance(fact, PlaceState))
+    are_in = [fact for fact in moved if fact.becomes.is_active]
+    if not are_in:
+        return []
+    scopes = {place_subject(fact.session_id, one) for fact in are_in for one in ids_of(working, fact.person_id)}
+    return [one for one in _held_about(working, asks) if one.scope in scopes and one.waits_for == "turn"]
 
 
 def _set_aside(working: Working, heard: Heard[Asking], why: NotDone) -> None:

@@ -41,10 +41,10 @@ def decide_about_place(
         case PriorityRequested():
             if place is None or not place.is_active:
                 return _not_now("the person is not in the session: they have no place in line")
-            if body.priority and place.let_go_at is not None and at < place.let_go_at:
+            if body.priority and _has_left_line_since(place, session, at):
                 # It ended with that, whichever is heard first.
                 return NotDone(
-                    Reason.CHANGED_SINCE, "the person has let an offer go since, or somebody else was sent instead"
+                    Reason.CHANGED_SINCE, "the person has given up their place in line since, or was replaced"
                 )
             said = {"priority": body.priority, **answering(asked)}
             return settled_with(working, session, at=at, now=now, changing={body.person_id: said})
@@ -62,6 +62,13 @@ def decide_about_place(
             return settled_with(working, session, at=at, now=now, leaving={body.person_id: leave})
         case never:
             assert_never(never)
+
+
+def _has_left_line_since(place: Place, session: Session, at: dt.datetime) -> bool:
+    """Whether the place in line that somebody had then is theirs no longer: they gave it up, let an offer go or were replaced, also if they are
+    in the session again."""
+    let_go = place.let_go_at is not None and at < place.let_go_at
+    return let_go or asked_since(place, session, AskedFor.WITHDRAWAL, at)
 
 
 def _extra_place(

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from services.enrolment.state import Place, Session, in_line, lets_go
+from services.enrolment.state import Place, Session, in_line
 from services.enrolment.stating import (
     CARRIED,
     NO_OFFER,
@@ -251,9 +251,8 @@ def left(
         "decided_at": decided_at,
         "reason": leave.reason,
     }
-    let_go = lets_go(leave.reason, fields["had"], fields["last_offered_at"], fields["last_offer_ended_at"])
-    if place.is_active and (let_go or leave.reason is WithdrawalReason.SUBSTITUTED):
-        fields["priority"] = 0  # It had brought them what it was for, or went on with the place.
+    if not leave.reason.is_given_back:
+        fields["priority"] = 0  # It was of this place in line, and has ended with it, or has gone on with it.
     if leave.said_at is not None:
         fields["withdrawal_asked_at"] = leave.said_at
     if leave.reply is not None:

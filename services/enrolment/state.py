@@ -238,16 +238,13 @@ class Place(FactRow):
 
     @property
     def let_go_at(self) -> dt.datetime | None:
-        """When they let an offer go, or were replaced: they wait behind all others since, have left the list by that, or have come in anew. Of
-        an offer that ended by nothing they did: None."""
+        """When they let an offer go: they wait behind all others since, have left the list by that, or have come in anew. Of an offer that ended
+        by nothing they did: None."""
         made, ended = self.last_offered_at, self.last_offer_ended_at
-        # Also of who waited, or had a seat: their place in line is another one's.
-        if self.reason is WithdrawalReason.SUBSTITUTED:
-            return max(filter(None, (ended, self.withdrawal_asked_at)), default=None)
-        if made is None or ended is None:
+        if made is None or ended is None or self.reason in _LETS_GO:
             return ended
         waits_behind = self.queued_at is not None and ended <= self.queued_at
-        return ended if waits_behind or lets_go(self.reason, self.had, made, ended) else None
+        return ended if waits_behind else None
 
     @property
     def tag(self) -> str:
@@ -260,21 +257,7 @@ class Place(FactRow):
         return in_line(self.priority, self.queued_at, self.queue, self.person_id)
 
 
-def lets_go(
-    reason: WithdrawalReason | None, had: Standing | None, made: dt.datetime | None, ended: dt.datetime | None
-) -> bool:
-    """Whether who is out for this has let an offer go by that, or their town has given it on: not who had said before it was made that they do
-    not come."""
-    was_asked = had is Standing.OFFERED and made is not None and ended is not None and made <= ended
-    return was_asked and reason in _LETS_GO
-
-
-_LETS_GO = (
-    WithdrawalReason.OFFER_DECLINED,
-    WithdrawalReason.OFFER_EXPIRED,
-    WithdrawalReason.REQUESTED,
-    WithdrawalReason.SUBSTITUTED,
-)
+_LETS_GO = (WithdrawalReason.OFFER_DECLINED, WithdrawalReason.OFFER_EXPIRED)
 
 
 def in_line(

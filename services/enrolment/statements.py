@@ -77,6 +77,19 @@ def ids_of(held: Iterable[Told], person_id: str) -> list[str]:
     return ids
 
 
+def went_by(held: Iterable[Told], person_id: str) -> Told | None:
+    """By which statement this id went into another one; None: it stays, also of a circle that it was said last to have closed."""
+    newest = {one.subject: one for one in held}
+    path: list[Told] = []
+    said = newest.get(f"person/{person_id}")
+    while said is not None and said.type == PersonMerged.type_name() and said not in path:
+        path.append(said)
+        said = newest.get(f"person/{body_of(said).into_person_id}")
+    if not path or (said is path[0] and max(path, key=Told.place_in_log) is path[0]):
+        return None
+    return path[0]
+
+
 def person_named(told: Told) -> str | None:
     """Whom a statement about a person, or about their team, names."""
     return told.subject.split("/")[1] if told.type in OF_PEOPLE | OF_TEAMS else None

@@ -113,7 +113,9 @@ def _why_not_leaves(
             return town  # The team rule may still give the place that somebody else is to have.
     if place is None or not place.is_active:
         taken_for = gone_since(working, session, place, at) if place is not None else None
-        return Refused(asks.leaves, taken_for or RefusalReason.NO_PLACE)
+        has_left = asked_since(place, session, AskedFor.WITHDRAWAL, at)  # And the seat is whoever's who was next.
+        nothing = RefusalReason.WITHDRAWN_SINCE if has_left else RefusalReason.NO_PLACE
+        return Refused(asks.leaves, taken_for or nothing)
     if place.city_id not in (None, asks.city_id):
         return Refused(asks.leaves, RefusalReason.NOT_OF_TOWN)
     if place.city_id is None and (why_not := _why_not_theirs(working, session, place, asks)) is not None:

@@ -21,6 +21,7 @@ from services.enrolment.statements import (
     that_held,
     town_names,
     towns_named,
+    went_by,
 )
 from services.enrolment.subjects import place_subject
 from shared.contracts.directory import PersonErased, PersonMerged, PersonRegistered
@@ -169,6 +170,8 @@ def chain(known: Known, at: dt.datetime) -> list[Step]:
     """Everything that had been said of it by then, in the order in which it was known."""
     held = about_person(that_held(known.told, known.handovers, at), known.person_id)
     own, *others = ids_of(held, known.person_id)
+    if went_by(held, own) is not None:
+        others = []  # Of a circle: what those have is no part of what it had.
     ids = {own, *others}
     places = _places(known, held, own)
     for other in others:

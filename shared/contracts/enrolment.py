@@ -514,7 +514,8 @@ class PlacesSettled(Fact):
     seats: Count | None = None
     """How many may have a place. Once the session has begun: as many as it had when it began."""
     announced_at: Moment | None = None
-    """When the session was first heard of. One that was announced before it began is settled for good when it begins."""
+    """When the session was first heard of as one that takes place: a draft announces nothing. One that was announced before it began is settled
+    for good when it begins."""
     decided_moments: tuple[SessionMoment, ...] = ()
     """The moments of this statement that have been decided."""
     decided_at: Moment

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.databases import Databases
+from tests.enrolment.offers import offering
 from tests.enrolment.office import Office
 
 
@@ -25,3 +26,9 @@ def office() -> Office:
     for person_id in ("anna", "bartek", "celina", "dawid"):
         office.member(person_id)
     return office
+
+
+@pytest.fixture
+def on_offer(office: Office) -> Office:
+    """Anna had the only place and gave it back: it is held for Bartek, and Celina waits."""
+    return offering(office)

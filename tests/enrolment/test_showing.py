@@ -6,9 +6,10 @@ import datetime as dt
 from typing import Any
 
 import pytest
+from fastapi import Request
 
 from services.enrolment.applying import place_of, session_of
-from services.enrolment.pages.showing import Act, Found, acts_of, is_as_seen, may_ask_again, seen_of
+from services.enrolment.pages.showing import Act, Found, acts_of, is_as_seen, may_ask_again, seen_of, shown
 from services.enrolment.state import Place, Session
 from shared.contracts import Event
 from shared.contracts.enrolment import (
@@ -20,9 +21,11 @@ from shared.contracts.enrolment import (
     Standing,
     WithdrawalReason,
 )
+from shared.contracts.model import Language
 from shared.contracts.planner import SessionKind, SessionScheduled
 from shared.contracts.portal import Reply
 from shared.testing import NOON, body_of, heard
+from shared.web.pages.kit import Office, Pages
 from tests.enrolment.office import DAY, START
 from tests.enrolment.office import session as stated
 
@@ -113,3 +116,42 @@ def test_however_somebody_stands_in_a_session_they_may_leave_it_and_only_who_has
     assert {Act.GIVE_BACK, Act.DECLINE} & set(acts)
     assert (Act.CONFIRM in acts) is standing.has_seat
     assert (Act.ACCEPT in acts) is (standing is Standing.OFFERED)
+
+
+PAGES = Pages("services.enrolment.pages", Office("Biuro", "biuro@example.org"))
+GOES_TO = {Language.EN: "goes to", Language.PL: "następn"}
+MAY_HAVE = {Language.EN: "who waits may then have", Language.PL: "może wtedy dostać ktoś z listy"}
+NOBODY = {Language.EN: "nobody else gets", Language.PL: "nikt już nie dostanie"}
+BEHIND = {Language.EN: "wait behind all others", Language.PL: "na koniec listy"}
+
+
+def page_of(found: Found, language: Language, now: dt.datetime) -> str:
+    request = Request({"type": "http", "method": "GET", "path": "/place/x", "query_string": b"", "headers": []})
+    place = shown(found, language=language, arranged="", now=now)
+    return bytes(PAGES.answer(request, "place.html", language, place=place, overtaken=False).body).decode()
+
+
+@pytest.mark.parametrize("language", Language)
+def test_a_place_that_somebody_may_let_go_is_promised_to_nobody_for_perhaps_nobody_waits_who_could_take_it(
+    language: Language,
+) -> None:
+    offered = placed(FACT_OF[Standing.OFFERED], offered_until=START.isoformat())
+    page = page_of(in_session(scheduled(), offered), language, NOON + HOUR)
+    assert MAY_HAVE[language] in page and GOES_TO[language] not in page
+    assert BEHIND[language] not in page
+    assert BEHIND[language] in page_of(in_session(scheduled(after_offer="to_the_end"), offered), language, NOON + HOUR)
+
+
+@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize("standing", [Standing.OFFERED, Standing.ENROLLED])
+def test_where_nothing_is_given_any_more_nobody_has_what_is_let_go(standing: Standing, language: Language) -> None:
+    """Frozen by being moved, an offer that was open stays so."""
+    place = placed(FACT_OF[standing], offered_until=START.isoformat() if standing is Standing.OFFERED else None)
+    page = page_of(in_session(scheduled(freeze_hours=24), place), language, START - HOUR)
+    assert NOBODY[language] in page and MAY_HAVE[language] not in page
+
+
+@pytest.mark.parametrize("language", Language)
+def test_whoever_has_the_place_does_not_read_that_somebody_waits_for_it(language: Language) -> None:
+    page = page_of(in_session(scheduled(), placed()), language, NOON + HOUR)
+    assert MAY_HAVE[language] in page and GOES_TO[language] not in page

@@ -23,7 +23,7 @@ from shared.contracts.planner import SessionCancelled, SessionDrafted, SessionKi
 from shared.contracts.portal import Reply
 from shared.contracts.selection import CityWithdrawn
 from shared.events.envelope import Reason
-from shared.state.working import Answer
+from shared.state.working import Answer, Held
 from shared.testing import NOON, body_of, heard
 from tests.enrolment.office import DAY, OTHER, START, TOWN, Office, membership, session
 
@@ -87,8 +87,8 @@ def test_a_priority_goes_with_the_place_and_is_not_theirs_who_left(full: Office)
 def test_a_priority_from_before_a_substitution_is_not_theirs_who_left_also_if_it_is_heard_once_they_have_asked_anew(
     full: Office,
 ) -> None:
-    full.substitute("celina", "dawid", at=NOON + DAY)
-    assert full.ask("celina", at=NOON + 2 * DAY) == [WAITLISTED]
+    full.substitute("celina", "dawid", at=NOON + DAY, now=NOON + DAY)
+    assert full.ask("celina", at=NOON + 2 * DAY, now=NOON + 2 * DAY) == [WAITLISTED]
     assert full.prefers("celina", 50, at=NOON + 3 * SECOND) == []
     assert full.mind.aside[-1].reason is Reason.CHANGED_SINCE
     assert full.prefers("celina", 50, at=NOON + 2 * DAY + SECOND) == [WAITLISTED], "the office gives another one"
@@ -119,6 +119,18 @@ def test_an_offer_that_is_open_is_the_newcomers_until_the_same_moment(office: Of
     office.pass_to(ends)
     assert office.place("celina").reason == WithdrawalReason.OFFER_EXPIRED
     assert office.place("bartek").reason == WithdrawalReason.SUBSTITUTED
+
+
+def test_an_offer_is_taken_at_once_although_their_town_waits_to_send_somebody_else(office: Office) -> None:
+    """Behind it they would lose what they had taken: until when it is held goes by."""
+    office.session(capacity=1, free_places="offered", offer_hours=48)
+    office.ask("anna")
+    office.ask("bartek", at=NOON + SECOND)
+    office.withdraw("anna", at=NOON + 2 * SECOND)
+    office.substitute("bartek", "late", at=NOON + 3 * SECOND)
+    assert office.answer("bartek", "accept", at=NOON + 4 * SECOND) == [ENROLLED]
+    assert office.member("late") == [REFUSED]
+    assert refusal(office, "bartek") == RefusalReason.ASKED_SINCE
 
 
 def test_an_offer_that_has_ended_is_nobody_elses_either(office: Office) -> None:
@@ -381,9 +393,51 @@ def test_in_a_draft_it_waits_until_that_is_scheduled_again(full: Office) -> None
 
 def test_it_waits_for_who_comes_to_become_known(full: Office) -> None:
     assert full.substitute("anna", "late") == []
-    assert full.withdraw("anna", at=NOON + SECOND) == [], "behind it"
-    assert full.member("late") == [ENROLLED, WITHDRAWN, REFUSED]
-    assert refusal(full, "anna") == RefusalReason.NO_PLACE
+    assert full.member("late") == [ENROLLED, WITHDRAWN]
+
+
+@pytest.mark.parametrize("how", ["gives it back", "declines"])
+def test_who_is_to_leave_gives_the_place_back_at_once_although_it_waits_perhaps_for_a_mistyped_id(
+    full: Office, how: str
+) -> None:
+    """And it goes to whoever is next. What the town had asked before is then too late."""
+    full.substitute("anna", "late", at=NOON + 3 * SECOND)
+    at = {"at": NOON + 4 * SECOND}
+    says = full.withdraw("anna", **at) if how == "gives it back" else full.reply("anna", "declined", **at)
+    assert says == [WITHDRAWN, ENROLLED]
+    assert full.member("late") == [REFUSED]
+    assert refusal(full, "anna") == RefusalReason.WITHDRAWN_SINCE
+    assert full.with_standing(Standing.ENROLLED) == ["bartek", "celina"]
+
+
+def test_who_is_to_leave_and_says_meanwhile_that_they_come_has_the_place(full: Office) -> None:
+    full.substitute("anna", "late", at=NOON + 3 * SECOND)
+    assert full.reply("anna", "confirmed", at=NOON + 4 * SECOND) == [ENROLLED]
+    assert full.member("late") == [REFUSED]
+    assert refusal(full, "anna") == RefusalReason.ASKED_SINCE
+
+
+def test_a_town_that_had_mistyped_who_comes_names_the_right_one_and_waits_for_nobody(full: Office) -> None:
+    full.substitute("anna", "mistyped", at=NOON + 3 * SECOND)
+    assert full.substitute("anna", "dawid", at=NOON + 4 * SECOND) == [ENROLLED, WITHDRAWN]
+    assert full.member("mistyped") == [REFUSED], "it is somebody after all"
+    assert full.with_standing(Standing.ENROLLED) == ["dawid", "bartek"]
+
+
+def test_while_a_session_does_not_take_place_what_was_said_after_it_waits_behind_it(full: Office) -> None:
+    full.hear(session(model=SessionDrafted))
+    full.substitute("anna", "dawid", at=NOON + 3 * SECOND)
+    assert full.withdraw("anna", at=NOON + 4 * SECOND) == []
+    assert full.hear(session(model=SessionRescheduled)) == [ENROLLED, WITHDRAWN, REFUSED]
+
+
+def test_it_waits_behind_what_who_leaves_had_asked_before_it(office: Office) -> None:
+    office.session()
+    office.ask("late", at=NOON)
+    office.substitute("late", "dawid", at=NOON + SECOND)
+    office.withdraw("late", at=NOON + 2 * SECOND)
+    assert [held.waits_for for held in office.mind[Held]] == ["person", "turn", "turn"]
+    assert office.member("late") == [ENROLLED, ENROLLED, WITHDRAWN, REFUSED]
 
 
 @pytest.fixture
@@ -449,6 +503,45 @@ def test_who_waits_themselves_is_answered_at_once_so_that_what_they_say_to_their
     office.answer("bartek", says, **at) if says == "accept" else office.reply("bartek", says, **at)
     office.withdraw("anna", at=NOON + 4 * SECOND)
     assert office.answer("bartek", "accept", at=NOON + 5 * SECOND) == [ENROLLED]
+
+
+@pytest.mark.parametrize("how", ["asks", "is nominated", "is given an extra place"])
+@pytest.mark.parametrize("says", ["accept", "confirmed"])
+def test_who_answered_to_a_place_that_is_to_come_from_nobody_known_gets_one_of_their_own_and_has_answered_to_that(
+    office: Office, says: str, how: str
+) -> None:
+    office.session(capacity=1, free_places="offered", offer_hours=48)
+    assert office.substitute("nobody", "dawid", at=NOON + SECOND) == []
+    at = {"at": NOON + 2 * SECOND}
+    assert (office.answer("dawid", says, **at) if says == "accept" else office.reply("dawid", says, **at)) == []
+    later = NOON + 3 * SECOND
+    if how == "is nominated":
+        office.nominate("dawid", at=later)
+    else:
+        office.ask("dawid", at=later) if how == "asks" else office.gives_extra("dawid", at=later)
+    assert (office.place("dawid").state, office.place("dawid").reply) == (Standing.ENROLLED, Reply.CONFIRMED)
+    assert [held.about[-1] for held in office.mind[Held]] == ["person/dawid"], "the substitution itself"
+    assert len(office.mind[Held]) == 1
+    assert office.reply("dawid", "declined", at=NOON + 4 * SECOND) == [WITHDRAWN]
+
+
+def test_who_is_to_come_themselves_may_be_replaced_before_they_have(office: Office) -> None:
+    told = {"session_id": "s", "request_id": None, "request_source": None, "request_digest": None, "city_id": None}
+    office.session()
+    office.mind.hear(heard(body_of(ParticipantEnrolled, **told, person_id="late"), source="urn:archive"))
+    for number, (leaves, comes) in enumerate([("late", "dawid"), ("dawid", "anna")]):
+        assert office.substitute(leaves, comes, at=NOON + (1 + number) * SECOND) == []
+    assert office.member("late") == [ENROLLED, WITHDRAWN, ENROLLED, WITHDRAWN]
+    assert office.with_standing(Standing.ENROLLED) == ["anna"]
+
+
+def test_nobody_waits_to_be_replaced_for_a_place_that_is_to_come_once_they_have_one(office: Office) -> None:
+    """Their own request was sent before, and is heard last."""
+    office.session()
+    office.substitute("nobody", "dawid", at=NOON + SECOND)
+    assert office.substitute("dawid", "anna", at=NOON + 3 * SECOND) == []
+    assert office.ask("dawid", at=NOON + 2 * SECOND) == [ENROLLED, ENROLLED, WITHDRAWN]
+    assert office.with_standing(Standing.ENROLLED) == ["anna"]
 
 
 def test_who_waits_themselves_leaves_the_list_at_once(office: Office) -> None:

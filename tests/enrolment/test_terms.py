@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from shared.contracts import Event
 from shared.contracts.directory import MemberKind
 from shared.contracts.enrolment import RefusalReason, Standing, WithdrawalReason
-from shared.contracts.planner import SessionCompleted, SessionDrafted, SessionKind, SessionRescheduled
+from shared.contracts.planner import SessionCancelled, SessionCompleted, SessionDrafted, SessionKind, SessionRescheduled
 from shared.contracts.portal import WithdrawalRequested
 from shared.contracts.selection import CityWithdrawn
 from shared.state.working import Held
@@ -377,6 +378,30 @@ def test_nobody_is_invited_to_a_draft_and_what_is_asked_waits_until_it_is_schedu
 
     assert office.session(kind=SessionKind.SUPPLEMENTARY, capacity=9) == [ENROLLED] * 4
     assert office.session("t", date="2026-12-02") == [ENROLLED]
+
+
+@pytest.mark.parametrize("begun", [False, True], ids=["within its freeze", "once it has begun"])
+@pytest.mark.parametrize("before", [SessionDrafted, SessionCancelled])
+def test_a_draft_announces_nothing_so_a_session_that_is_scheduled_late_is_filled_as_one_that_is_announced_late(
+    office: Office, before: type[Event], begun: bool
+) -> None:
+    terms: dict[str, Any] = {"kind": SessionKind.SUPPLEMENTARY, "capacity": 9, "freeze_hours": 48}
+    office.hear(session(model=before, **terms))
+    assert office.settled[-1].announced_at is None
+    late = START + SECOND if begun else START - DAY
+    assert office.session(**terms, at=late, now=late) == [ENROLLED] * 4
+    assert office.settled[-1].announced_at == late
+    office.session(model=SessionDrafted, **terms, at=late, now=late)
+    assert office.settled[-1].announced_at == late, "who was invited knows of it"
+
+
+def test_what_was_asked_of_a_draft_is_refused_when_that_is_cancelled_for_it_would_have_given_no_place(
+    office: Office,
+) -> None:
+    office.hear(session(model=SessionDrafted))
+    assert office.ask("anna", at=NOON + SECOND) == []
+    assert office.hear(session(model=SessionCancelled), at=NOON + DAY, now=NOON + DAY) == [REFUSED]
+    assert office.place("anna").refusal == RefusalReason.SESSION_CANCELLED
 
 
 def test_a_session_that_becomes_a_draft_again_keeps_its_places_and_gives_none(office: Office) -> None:

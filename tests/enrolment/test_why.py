@@ -365,14 +365,38 @@ def test_of_ids_that_went_into_one_another_the_one_that_stays_is_no_other_one(of
     assert (fate(office, "anna"), fate(office, "celina")) == ("another_id", "nobody_asked")
 
 
+@pytest.mark.parametrize("was_draft", [False, True])
 def test_what_the_person_reads_is_what_their_page_says_of_a_session_that_was_announced_within_its_freeze(
-    office: Office,
+    office: Office, was_draft: bool
 ) -> None:
     late = START - HOUR
+    if was_draft:
+        office.session(model=SessionDrafted, capacity=9, freeze_hours=24)
     office.session(capacity=9, freeze_hours=24, at=late, now=late)
     office.ask("anna", at=late, now=late)
     office.withdraw("anna", at=late + SECOND, now=late + SECOND)
     assert "ask for a place again" in last(why(office, "anna"), "withdrawn").sentence.en
+
+
+def test_an_id_that_went_into_another_one_has_nothing_of_what_that_has_also_if_they_are_said_to_have_gone_in_a_circle(
+    office: Office,
+) -> None:
+    office.session()
+    office.ask("bartek", at=NOON + SECOND)
+    for number, (goes, into) in enumerate([("bartek", "anna"), ("anna", "bartek")]):
+        office.merged(goes, into, at=NOON + (2 + number) * SECOND, now=NOON + (2 + number) * SECOND)
+        assert [fate(office, one) for one in ("anna", "bartek")] == ["has_place", "withdrawn"]
+
+
+def test_who_gave_a_place_back_is_out_for_that_although_their_town_waits_to_send_somebody_else(office: Office) -> None:
+    office.session()
+    office.ask("anna")
+    office.substitute("anna", "mistyped", at=NOON + SECOND, now=NOON + SECOND)
+    assert why(office, "mistyped").verdict.fate == "held"
+    office.withdraw("anna", at=NOON + HOUR, now=NOON + HOUR)
+    assert (why(office, "anna").verdict.fate, lines(why(office, "anna"))[-1]) == ("withdrawn", "withdrawn")
+    office.substitute("nobody", "anna", at=NOON + 2 * HOUR, now=NOON + 2 * HOUR)
+    assert why(office, "anna").verdict.fate == "held", "they are to come instead of somebody"
 
 
 def test_a_substitution_that_is_refused_is_quoted_to_nobody_who_did_not_ask(office: Office) -> None:

@@ -113,7 +113,7 @@ class Witness:
     asked: dict[str, Any] = field(default_factory=dict)
     """Requests by id."""
     announced: dict[str, dt.datetime] = field(default_factory=dict)
-    """When a session was first heard of."""
+    """When a session was first heard of as one that takes place."""
     numbers: int = 0
     is_merging: bool = False
     """Whether the last that was heard made two people one: of their places one is kept, whatever became of the other."""
@@ -149,7 +149,8 @@ class Witness:
                 self.members[body.person_id, body.city_id, body.from_date] = body
             case SessionState():
                 self.sessions[body.session_id] = body
-                self.announced.setdefault(body.session_id, one.appended_at)
+                if self.takes_place(body.session_id):
+                    self.announced.setdefault(body.session_id, one.appended_at)
             case PersonMerged():
                 self.is_merging = True
                 self.into[body.person_id] = (body.into_person_id, one.appended_at)
@@ -238,8 +239,8 @@ class Witness:
 
     def gives_until(self, session_id: str) -> dt.datetime | None:
         """Until when free places are given; None: nobody knew of the session before."""
-        freezes = self.freezes(session_id)
-        return freezes if self.announced[session_id] < freezes else None
+        freezes, announced = self.freezes(session_id), self.announced.get(session_id)
+        return freezes if announced is not None and announced < freezes else None
 
     def seats(self, session_id: str) -> int:
         body, said = self.sessions[session_id], self.corrected.get(session_id)
@@ -560,6 +561,8 @@ def _refused_wrongly(witness: Witness, fact: EnrolmentRefused, before: Before) -
     freeze = witness.freezes(fact.session_id)
     old = before.places.get(fact.session_id, {}).get(fact.person_id)
     towns = witness.eligible(fact.session_id, fact.person_id)
+    if isinstance(asked.body, SubstitutionRequested):  # For that town alone, whichever others they work for.
+        towns = {city_id: answer for city_id, answer in towns.items() if city_id == asked.body.city_id}
     is_true: dict[str, bool] = {
         "session_started": at >= body.starts_at,
         "enrolment_closed": body.closes_at is not None and at >= body.closes_at,

@@ -14,7 +14,7 @@ from services.enrolment.fates import Verdict
 from services.enrolment.why import Step
 from shared.contracts.enrolment import EnrolmentRefused, EnrolmentWithdrawn, WithdrawalReason, standing_after
 from shared.contracts.model import Language
-from shared.contracts.planner import SessionFact, gives_until
+from shared.contracts.planner import SessionFact, gives_until, session_standing_after
 from shared.contracts.selection import outcome_after
 from shared.web.pages.kit import KIT, environment
 
@@ -49,8 +49,9 @@ def _stated(step: Step, steps: Sequence[Step]) -> SessionFact | None:
 
 
 def _announced_at(steps: Sequence[Step]) -> dt.datetime | None:
-    """When the session was first heard of."""
-    return min((one.heard_at for one in steps if one.what.value.startswith("session_")), default=None)
+    """When the session was first heard of: a draft announces nothing."""
+    stated = (one for one in steps if one.what.value.startswith("session_"))
+    return min((one.heard_at for one in stated if session_standing_after(one.body).takes_place), default=None)
 
 
 def _town(city_id: str | None, towns: Mapping[str, str]) -> str:

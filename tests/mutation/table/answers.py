@@ -22,7 +22,7 @@ MUTATIONS = (
         "services/enrolment/replies.py",
         "at < place.replied_at",
         "False",
-        ("tests/enrolment/test_offers.py",),
+        ("tests/enrolment/test_replies.py",),
     ),
     Mutation(
         "the office decides on what still stands",
@@ -88,7 +88,7 @@ MUTATIONS = (
         " and (about or times_then(working, session, at)) != session.times:",
         " and (about or session.times) != session.times:",
         (
-            "tests/enrolment/test_offers.py::test_who_confirmed_before_the_session_moved_has_not_confirmed_for_its_new_times",
+            "tests/enrolment/test_replies.py::test_who_confirmed_before_the_session_moved_has_not_confirmed_for_its_new_times",
         ),
     ),
     Mutation(
@@ -97,7 +97,7 @@ MUTATIONS = (
         "        moved = times_then(working, session, at) != session.times\n",
         "        moved = False\n",
         (
-            "tests/enrolment/test_offers.py::test_who_takes_a_place_before_the_session_moved_has_it_and_is_asked_anew_whether_they_come",
+            "tests/enrolment/test_replies.py::test_who_takes_a_place_before_the_session_moved_has_it_and_is_asked_anew_whether_they_come",
         ),
     ),
     Mutation(
@@ -106,7 +106,7 @@ MUTATIONS = (
         "    if before is None or (decides_at is not None and before.decided_at < decides_at):\n",
         "    if before is None:\n",
         (
-            "tests/enrolment/test_offers.py::test_on_the_decision_day_of_another_date_it_is_said_again_also_with_the_same_numbers",
+            "tests/enrolment/test_replies.py::test_on_the_decision_day_of_another_date_it_is_said_again_also_with_the_same_numbers",
         ),
     ),
     Mutation(
@@ -115,7 +115,7 @@ MUTATIONS = (
         "    return (before.minimum, before.confirmed) == (minimum, confirmed)\n",
         "    return False\n",
         (
-            "tests/enrolment/test_offers.py::test_on_the_decision_day_of_another_date_it_is_said_again_also_with_the_same_numbers",
+            "tests/enrolment/test_replies.py::test_on_the_decision_day_of_another_date_it_is_said_again_also_with_the_same_numbers",
         ),
     ),
     Mutation(
@@ -141,7 +141,9 @@ MUTATIONS = (
         "services/enrolment/replies.py",
         "    if at < place.offered_at and not was_on_offer:",
         "    if at < place.offered_at:",
-        ("tests/enrolment/test_offers.py::test_an_answer_in_time_counts_for_the_offer_that_was_made_again_since",),
+        (
+            "tests/enrolment/test_late_answers.py::test_an_answer_in_time_counts_for_the_offer_that_was_made_again_since",
+        ),
     ),
     Mutation(
         "what was on offer is known by when it ended",
@@ -149,7 +151,7 @@ MUTATIONS = (
         "made <= at < ended",
         "made <= at",
         (
-            "tests/enrolment/test_offers.py::test_an_answer_sent_while_nothing_was_on_offer_is_none_to_what_is_offered_again",
+            "tests/enrolment/test_late_answers.py::test_an_answer_sent_while_nothing_was_on_offer_is_none_to_what_is_offered_again",
         ),
     ),
     Mutation(
@@ -158,7 +160,7 @@ MUTATIONS = (
         "    if was_on_offer and _let_go_since(place, session, at):",
         "    if False:",
         (
-            "tests/enrolment/test_offers.py::test_who_accepted_and_then_let_the_offer_go_reads_of_that_whichever_is_heard_first",
+            "tests/enrolment/test_late_answers.py::test_who_accepted_and_then_let_the_offer_go_reads_of_that_whichever_is_heard_first",
         ),
     ),
     Mutation(
@@ -167,7 +169,7 @@ MUTATIONS = (
         "    return waits_behind or asked_since(",
         "    return asked_since(",
         (
-            "tests/enrolment/test_offers.py::test_who_let_an_offer_go_and_is_asked_again_is_not_answered_for_by_what_they_said_before",
+            "tests/enrolment/test_late_answers.py::test_who_let_an_offer_go_and_is_asked_again_is_not_answered_for_by_what_they_said_before",
         ),
     ),
     Mutation(
@@ -176,16 +178,16 @@ MUTATIONS = (
         "    if place.state.waits and was_on_offer:",
         "    if False:",
         (
-            "tests/enrolment/test_offers.py::test_who_accepted_before_the_session_was_off_and_waits_since_it_is_on_again_reads_of_that",
+            "tests/enrolment/test_late_answers.py::test_who_accepted_before_the_session_was_off_and_waits_since_it_is_on_again_reads_of_that",
         ),
     ),
     Mutation(
         "a priority from before an offer was let go has ended",
         "services/enrolment/office.py",
-        "            if body.priority and place.let_go_at is not None and at < place.let_go_at:",
-        "            if False:",
+        "    let_go = place.let_go_at is not None and at < place.let_go_at\n",
+        "    let_go = False\n",
         (
-            "tests/enrolment/test_offers.py::test_a_priority_that_was_given_before_its_person_let_an_offer_go_has_ended_with_that_whichever_is_heard_first",
+            "tests/enrolment/test_priorities.py::test_a_priority_that_was_given_before_its_person_let_an_offer_go_has_ended_with_that_whichever_is_heard_first",
         ),
     ),
     Mutation(
@@ -193,7 +195,7 @@ MUTATIONS = (
         "services/enrolment/statements.py",
         "for one in _stated_of(working, session) if one.heard_at <= at]",
         "for one in _stated_of(working, session) if one.heard_at <= at and one.source == session.source]",
-        ("tests/enrolment/test_offers.py::test_the_times_that_a_session_had_are_those_of_whoever_spoke_for_it_then",),
+        ("tests/enrolment/test_replies.py::test_the_times_that_a_session_had_are_those_of_whoever_spoke_for_it_then",),
     ),
     Mutation(
         "who comes instead of somebody who is elsewhere has a seat that is free",
@@ -214,20 +216,22 @@ MUTATIONS = (
         ),
     ),
     Mutation(
-        "a priority ends also of who let an offer go and asks again",
+        "a priority ends with the place in line that it was given for",
         "services/enrolment/settling.py",
-        "    if place.is_active and (let_go or leave.reason is WithdrawalReason.SUBSTITUTED):",
-        "    if leave.reason is WithdrawalReason.SUBSTITUTED:",
+        "    if not leave.reason.is_given_back:\n",
+        "    if False:\n",
         (
-            "tests/enrolment/test_offers.py::test_whoever_let_an_offer_go_and_asks_again_is_not_first_by_what_the_office_had_preferred_them_for",
+            "tests/enrolment/test_priorities.py::test_whoever_let_an_offer_go_and_asks_again_is_not_first_by_what_the_office_had_preferred_them_for",
+            "tests/enrolment/test_priorities.py::test_who_gives_a_place_back_or_leaves_the_list_and_asks_again_is_at_its_end_whatever_the_office_had_given_them",
+            "tests/enrolment/test_substitution.py::test_a_priority_goes_with_the_place_and_is_not_theirs_who_left",
         ),
     ),
     Mutation(
-        "a priority goes with the place that somebody else has now",
+        "a priority that a rule took with the place is given back with it",
         "services/enrolment/settling.py",
-        "    if place.is_active and (let_go or leave.reason is WithdrawalReason.SUBSTITUTED):",
-        "    if place.is_active and let_go:",
-        ("tests/enrolment/test_substitution.py::test_a_priority_goes_with_the_place_and_is_not_theirs_who_left",),
+        "    if not leave.reason.is_given_back:\n",
+        "    if True:\n",
+        ("tests/enrolment/test_priorities.py::test_a_priority_that_a_rule_took_with_the_place_is_given_back_with_it",),
     ),
     Mutation(
         "of who comes in anew it is kept when they had let an offer go",
@@ -235,25 +239,18 @@ MUTATIONS = (
         '"last_offer_ended_at": before.let_go_at if before is not None else None}',
         '"last_offer_ended_at": None}',
         (
-            "tests/enrolment/test_offers.py::test_a_priority_from_before_an_offer_was_let_go_has_ended_also_of_who_has_left_and_asked_anew_before_it_is_heard",
+            "tests/enrolment/test_priorities.py::test_a_priority_from_before_an_offer_was_let_go_has_ended_also_of_who_has_left_and_asked_anew_before_it_is_heard",
         ),
     ),
     Mutation(
-        "whose place in line is another one's has no priority from before that",
-        "services/enrolment/state.py",
-        "        if self.reason is WithdrawalReason.SUBSTITUTED:\n",
-        "        if False:\n",
+        "who has given up their place in line has no priority from before that",
+        "services/enrolment/office.py",
+        "    return let_go or asked_since(place, session, AskedFor.WITHDRAWAL, at)\n",
+        "    return let_go\n",
         (
             "tests/enrolment/test_substitution.py::test_a_priority_from_before_a_substitution_is_not_theirs_who_left_also_if_it_is_heard_once_they_have_asked_anew",
-        ),
-    ),
-    Mutation(
-        "who had said before an offer was made that they do not come has let none go",
-        "services/enrolment/state.py",
-        "ended is not None and made <= ended\n",
-        "ended is not None\n",
-        (
-            "tests/enrolment/test_offers.py::test_a_priority_that_is_heard_after_its_person_left_the_list_and_asked_anew_counts_where_they_let_no_offer_go",
+            "tests/enrolment/test_priorities.py::test_a_priority_from_before_its_person_left_the_list_has_ended_with_that_whichever_is_heard_first",
+            "tests/enrolment/test_priorities.py::test_it_has_also_where_they_were_asked_anew_since_and_that_has_ended_by_nothing_they_did",
         ),
     ),
     Mutation(
@@ -262,7 +259,7 @@ MUTATIONS = (
         "    ended_at = min(ended_at, place.offered_until or ended_at)\n",
         "",
         (
-            "tests/enrolment/test_offers.py::test_what_is_said_after_the_deadline_is_no_answer_to_an_offer_that_a_rule_ends_before_that_is_decided",
+            "tests/enrolment/test_late_answers.py::test_what_is_said_after_the_deadline_is_no_answer_to_an_offer_that_a_rule_ends_before_that_is_decided",
         ),
     ),
     Mutation(
@@ -286,7 +283,7 @@ MUTATIONS = (
     Mutation(
         "who is to come by a substitution that waits is heard behind it",
         "services/enrolment/handlers.py",
-        '        case OfferAnswered() | ReplyGiven() if _is_to_come(working, body, heard.appended_at):\n            decided = Wait("turn")\n',
+        '        case OfferAnswered() | ReplyGiven() | SubstitutionRequested() if _is_to_come(working, body, heard.appended_at):\n            decided = Wait("turn")\n',
         "",
         (
             "tests/enrolment/test_substitution.py::test_what_who_comes_says_to_the_offer_waits_behind_the_substitution_that_gives_it_to_them",
@@ -300,6 +297,60 @@ MUTATIONS = (
         (
             "tests/enrolment/test_substitution.py::test_who_waits_themselves_is_answered_at_once_so_that_what_they_say_to_their_own_offer_waits_for_nobody",
             "tests/enrolment/test_substitution.py::test_who_waits_themselves_leaves_the_list_at_once",
+        ),
+    ),
+    Mutation(
+        "who is to come themselves may be replaced before they have",
+        "services/enrolment/handlers.py",
+        "        case OfferAnswered() | ReplyGiven() | SubstitutionRequested() if _is_to_come(",
+        "        case OfferAnswered() | ReplyGiven() if _is_to_come(",
+        ("tests/enrolment/test_substitution.py::test_who_is_to_come_themselves_may_be_replaced_before_they_have",),
+    ),
+    Mutation(
+        "nobody waits behind a substitution for somebody unknown",
+        "services/enrolment/handlers.py",
+        '        return held.waits_for not in ("person", "town", "turn")\n',
+        "        return True\n",
+        (
+            "tests/enrolment/test_substitution.py::test_who_is_to_leave_gives_the_place_back_at_once_although_it_waits_perhaps_for_a_mistyped_id",
+            "tests/enrolment/test_substitution.py::test_a_town_that_had_mistyped_who_comes_names_the_right_one_and_waits_for_nobody",
+            "tests/enrolment/test_substitution.py::test_an_offer_is_taken_at_once_although_their_town_waits_to_send_somebody_else",
+        ),
+    ),
+    Mutation(
+        "while a session does not take place a town's word is decided before later ones",
+        "services/enrolment/handlers.py",
+        '        return held.waits_for not in ("person", "town", "turn")\n',
+        "        return False\n",
+        (
+            "tests/enrolment/test_substitution.py::test_while_a_session_does_not_take_place_what_was_said_after_it_waits_behind_it",
+        ),
+    ),
+    Mutation(
+        "nobody waits behind what they had said to a place that is to come",
+        "services/enrolment/handlers.py",
+        '    return held.waits_for != "turn"\n',
+        "    return True\n",
+        (
+            "tests/enrolment/test_substitution.py::test_who_answered_to_a_place_that_is_to_come_from_nobody_known_gets_one_of_their_own_and_has_answered_to_that",
+        ),
+    ),
+    Mutation(
+        "who has a place of their own has answered to that",
+        "services/enrolment/handlers.py",
+        "    for held in _taken_up(working, _about_who_is_in(working, heard.body, decided)):\n",
+        "    for held in ():\n",
+        (
+            "tests/enrolment/test_substitution.py::test_who_answered_to_a_place_that_is_to_come_from_nobody_known_gets_one_of_their_own_and_has_answered_to_that",
+        ),
+    ),
+    Mutation(
+        "a substitution from before its person gave the place back reads of that",
+        "services/enrolment/substituting.py",
+        "        has_left = asked_since(place, session, AskedFor.WITHDRAWAL, at)",
+        "        has_left = False",
+        (
+            "tests/enrolment/test_substitution.py::test_who_is_to_leave_gives_the_place_back_at_once_although_it_waits_perhaps_for_a_mistyped_id",
         ),
     ),
     Mutation(
@@ -347,7 +398,7 @@ MUTATIONS = (
         "{**fields, **over, **NO_REPLY, **said, **last}",
         "{**fields, **over, **said, **last}",
         (
-            "tests/enrolment/test_offers.py::test_who_lets_an_offer_go_has_not_said_that_they_come_by_what_they_confirmed_before",
+            "tests/enrolment/test_late_answers.py::test_who_lets_an_offer_go_has_not_said_that_they_come_by_what_they_confirmed_before",
         ),
     ),
     Mutation(
@@ -404,7 +455,7 @@ MUTATIONS = (
         "    if reason is RefusalReason.NO_OFFER and place is not None:",
         "    if False:",
         (
-            "tests/enrolment/test_offers.py::test_who_accepted_before_something_took_the_offer_and_is_heard_after_that_reads_of_that",
+            "tests/enrolment/test_late_answers.py::test_who_accepted_before_something_took_the_offer_and_is_heard_after_that_reads_of_that",
         ),
     ),
     Mutation(
@@ -413,7 +464,7 @@ MUTATIONS = (
         "    if reason is RefusalReason.NO_PLACE and place is not None:",
         "    if False:",
         (
-            "tests/enrolment/test_offers.py::test_who_confirmed_before_something_took_the_place_and_is_heard_after_that_reads_of_that",
+            "tests/enrolment/test_late_answers.py::test_who_confirmed_before_something_took_the_place_and_is_heard_after_that_reads_of_that",
         ),
     ),
 )

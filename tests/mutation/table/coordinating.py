@@ -282,8 +282,8 @@ MUTATIONS = (
     Mutation(
         "who was to be replaced in time is said to have lost the place by what took it",
         "services/enrolment/substituting.py",
-        "Refused(asks.leaves, taken_for or RefusalReason.NO_PLACE)",
-        "Refused(asks.leaves, RefusalReason.NO_PLACE)",
+        "Refused(asks.leaves, taken_for or nothing)",
+        "Refused(asks.leaves, nothing)",
         (
             "tests/enrolment/test_substitution.py::test_who_was_to_be_replaced_before_the_place_was_taken_is_said_to_have_lost_it_by_that",
         ),

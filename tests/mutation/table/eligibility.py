@@ -4,6 +4,15 @@ from tests.mutation.mutation import Mutation
 
 MUTATIONS = (
     Mutation(
+        "a draft announces nothing",
+        "services/enrolment/decisions.py",
+        "    known = announced_at(working, session) if session.state.takes_place else before.announced_at if before else None\n",
+        "    known = announced_at(working, session)\n",
+        (
+            "tests/enrolment/test_terms.py::test_a_draft_announces_nothing_so_a_session_that_is_scheduled_late_is_filled_as_one_that_is_announced_late",
+        ),
+    ),
+    Mutation(
         "what was known of a member before a session was settled",
         "services/enrolment/eligibility.py",
         "        if membership.heard_at < limit and admits",
@@ -179,7 +188,7 @@ MUTATIONS = (
         "place.had.takes_seat and at < place.out_since",
         "place.had.takes_seat",
         (
-            "tests/enrolment/test_offers.py::test_who_accepted_before_something_took_the_offer_and_is_heard_after_that_reads_of_that",
+            "tests/enrolment/test_late_answers.py::test_who_accepted_before_something_took_the_offer_and_is_heard_after_that_reads_of_that",
         ),
     ),
 )

@@ -225,7 +225,7 @@ MUTATIONS = (
         "named.told_of | {asked_for_by(held)[0] for held in working[Held] if held.type in _OF_WHAT_WAS_SAID}",
         "named.told_of",
         (
-            "tests/enrolment/test_offers.py::test_a_reply_that_waited_for_its_session_is_about_the_times_that_were_announced",
+            "tests/enrolment/test_replies.py::test_a_reply_that_waited_for_its_session_is_about_the_times_that_were_announced",
         ),
     ),
     Mutation(

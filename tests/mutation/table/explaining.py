@@ -190,11 +190,38 @@ MUTATIONS = (
         ),
     ),
     Mutation(
+        "of ids that went in a circle those that do not stay have nothing of what the others have",
+        "services/enrolment/why.py",
+        "    if went_by(held, own) is not None:\n",
+        "    if False:\n",
+        (
+            "tests/enrolment/test_why.py::test_an_id_that_went_into_another_one_has_nothing_of_what_that_has_also_if_they_are_said_to_have_gone_in_a_circle",
+        ),
+    ),
+    Mutation(
         "who closes a circle is no other one",
-        "services/enrolment/fates.py",
+        "services/enrolment/statements.py",
         "    if not path or (said is path[0] and max(path, key=Told.place_in_log) is path[0]):",
         "    if not path:",
         ("tests/enrolment/test_why.py::test_of_ids_that_went_into_one_another_the_one_that_stays_is_no_other_one",),
+    ),
+    Mutation(
+        "who has left waits for nothing that their town asked before",
+        "services/enrolment/fates.py",
+        "    if held is not None and not _has_left_since(held, place):\n",
+        "    if held is not None:\n",
+        (
+            "tests/enrolment/test_why.py::test_who_gave_a_place_back_is_out_for_that_although_their_town_waits_to_send_somebody_else",
+        ),
+    ),
+    Mutation(
+        "a draft announces nothing to whoever asks why",
+        "services/enrolment/pages/sentences.py",
+        " for one in stated if session_standing_after(one.body).takes_place), default=None)",
+        " for one in stated), default=None)",
+        (
+            "tests/enrolment/test_why.py::test_what_the_person_reads_is_what_their_page_says_of_a_session_that_was_announced_within_its_freeze",
+        ),
     ),
     Mutation(
         "what a person reads goes by when the session was announced",

@@ -184,7 +184,7 @@ MUTATIONS = (
         "    if reply == Reply.CONFIRMED:\n        return True\n",
         "    return True\n",
         (
-            "tests/enrolment/test_offers.py::test_whoever_says_they_do_not_come_while_nothing_is_on_offer_says_it_of_their_place_in_line",
+            "tests/enrolment/test_replies.py::test_whoever_says_they_do_not_come_while_nothing_is_on_offer_says_it_of_their_place_in_line",
         ),
     ),
     Mutation(
@@ -193,7 +193,7 @@ MUTATIONS = (
         "is_own_word=has)",
         "is_own_word=True)",
         (
-            "tests/enrolment/test_offers.py::test_whoever_confirms_a_place_that_they_do_not_have_has_not_taken_back_that_they_do_not_come",
+            "tests/enrolment/test_replies.py::test_whoever_confirms_a_place_that_they_do_not_have_has_not_taken_back_that_they_do_not_come",
         ),
     ),
     Mutation(

@@ -4,6 +4,22 @@ from tests.mutation.mutation import Mutation
 
 MUTATIONS = (
     Mutation(
+        "what is let go is promised to nobody who could not get it any more",
+        "services/enrolment/pages/place.html",
+        '  <p>{{ _("Somebody who waits may then have the place.") if place.are_given else',
+        '  <p>{{ _("Somebody who waits may then have the place.") if true else',
+        ("tests/enrolment/test_showing.py::test_where_nothing_is_given_any_more_nobody_has_what_is_let_go",),
+    ),
+    Mutation(
+        "whoever may let an offer go reads whether they wait on",
+        "services/enrolment/pages/place.html",
+        ' if session.terms.after_offer == "to_the_end" else ',
+        " if false else ",
+        (
+            "tests/enrolment/test_showing.py::test_a_place_that_somebody_may_let_go_is_promised_to_nobody_for_perhaps_nobody_waits_who_could_take_it",
+        ),
+    ),
+    Mutation(
         "a key is of one audience",
         "shared/web/links.py",
         "key_named(token) != key.key_id or key.audience != audience:",
@@ -350,7 +366,7 @@ MUTATIONS = (
         "    if place.state == Standing.WAITLISTED and not session.state.takes_place:\n",
         "    if False:\n",
         (
-            "tests/enrolment/test_offers.py::test_who_accepted_before_the_session_was_cancelled_and_is_heard_after_that_reads_of_that",
+            "tests/enrolment/test_late_answers.py::test_who_accepted_before_the_session_was_cancelled_and_is_heard_after_that_reads_of_that",
         ),
     ),
     Mutation(

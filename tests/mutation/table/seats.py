@@ -198,7 +198,7 @@ MUTATIONS = (
         "services/enrolment/settling.py",
         ', "queue": _numbers(places, 1), "priority": 0}',
         "}",
-        ("tests/enrolment/test_offers.py",),
+        ("tests/enrolment/test_offers.py", "tests/enrolment/test_priorities.py"),
     ),
     Mutation(
         "an offer ends with the session",
@@ -233,7 +233,7 @@ MUTATIONS = (
         "services/enrolment/decisions.py",
         "place.replied_for != session.times",
         "False",
-        ("tests/enrolment/test_offers.py",),
+        ("tests/enrolment/test_replies.py",),
     ),
     Mutation(
         "a seat that is free goes by the line if anybody waits",
@@ -382,7 +382,7 @@ MUTATIONS = (
         '_numbers(places, 1), "priority": 0}',
         "_numbers(places, 1)}",
         (
-            "tests/enrolment/test_offers.py::test_whoever_lets_an_offer_go_waits_behind_all_others_also_if_the_office_had_preferred_them",
+            "tests/enrolment/test_priorities.py::test_whoever_lets_an_offer_go_waits_behind_all_others_also_if_the_office_had_preferred_them",
         ),
     ),
     Mutation(
@@ -391,7 +391,7 @@ MUTATIONS = (
         "        reason = taken_for or RefusalReason.NO_PLACE",
         "        reason = RefusalReason.NO_PLACE",
         (
-            "tests/enrolment/test_offers.py::test_who_gave_back_a_place_before_the_office_took_it_and_is_heard_after_that_reads_of_that",
+            "tests/enrolment/test_late_answers.py::test_who_gave_back_a_place_before_the_office_took_it_and_is_heard_after_that_reads_of_that",
         ),
     ),
     Mutation(
@@ -400,7 +400,7 @@ MUTATIONS = (
         "    return tuple(one for one in before.decided_moments if as_before.get(SessionMoment(one), False))",
         "    return tuple(one for one in before.decided_moments if one == PLACES_RELEASED)",
         (
-            "tests/enrolment/test_offers.py::test_whether_enough_have_confirmed_is_looked_at_once_whatever_else_is_said_of_the_session_later",
+            "tests/enrolment/test_replies.py::test_whether_enough_have_confirmed_is_looked_at_once_whatever_else_is_said_of_the_session_later",
         ),
     ),
 )
