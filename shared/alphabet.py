@@ -8,6 +8,7 @@ other accents and capitals only where all else is equal.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 _LETTERS = "aąbcćdeęfghijklłmnńoópqrsśtuvwxyzźż"
@@ -52,3 +53,8 @@ def _weight(one: str) -> tuple[int, int]:
     if one.isdecimal():
         return _DIGIT, unicodedata.decimal(one)
     return (_OTHER if one.isalpha() else _SIGN), _SIGNS.get(one, ord(one))
+
+
+def is_named(name: str, text: str) -> bool:
+    """Whether a text holds this name as words of its own: "ul. Radomska" does not name Radom."""
+    return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.IGNORECASE) is not None

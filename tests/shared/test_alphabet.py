@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from shared.alphabet import by_name, folded, polish
+from shared.alphabet import by_name, folded, is_named, polish
 
 IN_ORDER = [
     "Cwik",
@@ -64,3 +64,17 @@ def test_who_has_no_name_stands_last() -> None:
 def test_neither_accents_nor_capitals_count_where_names_are_compared(one: str, other: str) -> None:
     assert folded(one) == folded(other)
     assert folded(one).isascii()
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("w Radomiu", False),  # Declined, it is another word: better said twice than not.
+        ("ul. Radomska 5", False),
+        ("Nadradom", False),
+        ("Dom Kultury, RADOM", True),
+        ("Rynek 1 (Radom)", True),
+    ],
+)
+def test_a_name_stands_in_a_text_as_words_of_its_own(text: str, names: bool) -> None:
+    assert is_named("Radom", text) is names

@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime as dt
 import io
 import json
-import re
 import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -22,6 +21,7 @@ from babel.dates import format_date, format_time
 from services.attendance.documents.sheets import AttendanceListSheet, CertificateSheet, DaySheet, Programme, Training
 from services.attendance.documents.words import LOCALES, words_in
 from services.attendance.hours import clock_hours, teaching_hours
+from shared.alphabet import is_named
 from shared.contracts.model import Language
 from shared.contracts.planner import Meeting
 
@@ -168,8 +168,7 @@ def _place(training: Training) -> str:
     """Where it is. The town stands behind it if nothing before it says it: "ul. Radomska" is in Radom, and does not say so."""
     said = ", ".join(filter(None, (training.venue, training.address)))
     town = training.town
-    is_said = town is None or re.search(rf"(?<!\w){re.escape(town)}(?!\w)", said, re.IGNORECASE) is not None
-    return said if is_said else f"{said}, {town}"
+    return said if town is None or is_named(town, said) else f"{said}, {town}"
 
 
 def _date(when: dt.date, language: Language) -> str:

@@ -8,6 +8,7 @@ from typing import assert_never
 
 from services.enrolment.eligibility import may_ask
 from services.enrolment.state import Person, Place, Session
+from shared.alphabet import is_named
 from shared.contracts.enrolment import AskedFor, Basis, RefusalReason, Standing, WithdrawalReason
 from shared.contracts.model import Language
 from shared.contracts.planner import CODE_FIELD, TaskGiven
@@ -255,4 +256,4 @@ def request_id(act: Act, session_id: str, seen: str) -> str:
 
 def _is_said(city_name: str | None, session: Session) -> bool:
     """Whether the venue or its address names the town already."""
-    return city_name is not None and city_name.casefold() in f"{session.venue} {session.address or ''}".casefold()
+    return city_name is not None and is_named(city_name, f"{session.venue}, {session.address or ''}")

@@ -245,10 +245,13 @@ MUTATIONS = (
     ),
     Mutation(
         "a town is said by its name and not by a street's",
-        "services/attendance/documents/printing.py",
-        'rf"(?<!\\w){re.escape(town)}(?!\\w)"',
-        "re.escape(town)",
-        ("tests/attendance/test_documents.py::test_a_town_that_the_place_does_not_name_stands_behind_it",),
+        "shared/alphabet.py",
+        'rf"(?<!\\w){re.escape(name)}(?!\\w)"',
+        "re.escape(name)",
+        (
+            "tests/attendance/test_documents.py::test_a_town_that_the_place_does_not_name_stands_behind_it",
+            "tests/shared/test_alphabet.py::test_a_name_stands_in_a_text_as_words_of_its_own",
+        ),
     ),
     Mutation(
         "a sign that no font has costs itself and not the document",
