@@ -140,7 +140,9 @@ class Planner:
                 found += await differences.plan_missed(connection, common, ended_after=self._ended_after)
             else:
                 found, soon = await self._of_news(connection, heard, again, common)
-        except Exception:
+        except (
+            Exception
+        ):  # Whatever it is: what was to be looked at still is, and it goes on to where faults are told apart.
             self._heard = heard.and_also(self._heard) if heard else self._heard
             self._heard_late = _earlier(late, self._heard_late)
             for key, concerned in again.items():

@@ -21,6 +21,7 @@ from shared.contracts.attendance import Presence
 from shared.contracts.certificates import CertificateEnds
 from shared.contracts.directory import PersonMerged
 from shared.contracts.enrolment import AskedFor, EnrolmentWithdrawn, RefusalReason, Standing
+from shared.contracts.model import Language
 from shared.state.rows import Row
 from shared.testing import body_of, heard
 from tests.notifications import building
@@ -36,10 +37,12 @@ from tests.notifications.building import (
     meeting_list,
     nominated,
     notice,
+    open_notice,
     person,
     place,
     record,
     refusal,
+    said_then,
     session,
     settled,
     topic,
@@ -264,3 +267,25 @@ async def test_the_merge_itself_is_news_of_it(engine: AsyncEngine, subject: Subj
         keys, _ = await differences.news(connection, frozenset({PersonMerged}), mark=LATER, now=NOW)
     assert ("person-1", "session-1") in keys
     assert subject in differences.concerned_by(frozenset({PersonMerged}))
+
+
+@pytest.mark.parametrize("subject", [*SAID, Subject.MESSAGE, Subject.TRAINING])
+@pytest.mark.parametrize("may_have_left", [False, True])
+async def test_a_mail_to_whom_somebody_was_taken_for_is_closed_once_they_are_two_again(
+    office: Office, subject: Subject, may_have_left: bool
+) -> None:
+    """It was due for ever: nothing is said of that id any more by which it could be judged."""
+    its = PAST if subject is Subject.CERTIFICATE else session(trainers=(FORMER,) if subject is Subject.TRAINING else ())
+    others = {Subject.MESSAGE: lambda: building.message(FORMER), Subject.TRAINING: lambda: said_then(its)}
+    said: Row = SAID[subject]() if subject in SAID else others[subject]()
+    about = f"{subject}/{'message-1' if subject is Subject.MESSAGE else 'session-1'}"
+    planned = open_notice(about=about, next_attempt_at=NOW - dt.timedelta(hours=1))
+    if may_have_left:
+        content_then = content(its).model_copy(update={"hash": "something"})
+        planned = replace(planned, kind="other", language=Language.PL, content=content_then, stated_at=BEFORE, doubts=1)
+    await office.is_true(town(), topic(), its, settled(its), person(), contact(), person(FORMER), said, planned)
+    async with office.server.listening(), office.sending():
+        await office.has_looked()
+    assert office.server.mails == []
+    outcomes = [(state, code) for _, state, code in await office.outcomes()]
+    assert outcomes == ([("overtaken", "overtaken")] if may_have_left else [])
