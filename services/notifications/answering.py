@@ -65,13 +65,9 @@ class Invited:
 
     def is_called_off_after(self, sequence: int) -> bool:
         taken_out = {one.said.hash for one in self.taken_out if _may_have_left(one)}
-        return any(
-            one.sequence > sequence
-            and one.said.hash is None
-            and _may_have_left(one)
-            or one.sequence >= sequence
-            and one.notice_id in taken_out
-            for one in self.notices
+        ends = [one for one in self.notices if one.said.hash is None and _may_have_left(one)]
+        return any(one.sequence > sequence for one in ends) or any(
+            one.notice_id in taken_out for one in self.notices if one.sequence >= sequence
         )
 
     def is_them(self, attendee: Attendee, mail: Notice) -> bool:

@@ -256,8 +256,8 @@ MUTATIONS = (
     Mutation(
         "an answer to an entry that was taken out after a merge gives nothing back",
         "services/notifications/answering.py",
-        "or one.sequence >= sequence and one.notice_id in taken_out",
-        "or False",
+        "            one.notice_id in taken_out for one in self.notices if one.sequence >= sequence\n",
+        "            False for one in self.notices\n",
         (
             "tests/notifications/test_answering.py::test_an_answer_to_an_entry_that_was_taken_out_because_two_are_one_is_none_to_the_other",
         ),
