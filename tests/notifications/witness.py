@@ -429,7 +429,8 @@ class Witness:
         letter = "entry_cancelled" if self.is_cancelled else "entry_ended" if is_theirs else "entry_gone"
         if says.letter != letter:
             return f"what is so is {letter}"
-        return "enrolment may be about to take it back" if of == "place" and is_theirs and not self.has_spoken else None
+        is_to_speak = of == "place" and self.takes_place and not self.has_spoken
+        return "enrolment may be about to take it back" if is_to_speak else None
 
     def _told_of_entry(self, former: str, of: str) -> Mail | None:
         about = self._its(of)

@@ -92,7 +92,9 @@ class FormerEntry(OfSession):
 
     @property
     def _first(self) -> str | None:
-        if self.is_theirs and not self.is_of_training and not self.facts.settled:
+        session = self.facts.session
+        takes_place = session is not None and session.state == SCHEDULED
+        if takes_place and not self.is_of_training and not self.facts.settled:
             return ENROLMENT
         return ANOTHER_MAIL if self.other_is_open else None
 
@@ -163,7 +165,7 @@ _stands = sa.and_(
 )
 _content = sa.case((sa.and_(_stands, ~_is_so_as_told), _entry.c.notice_id))
 _other_is_open = sa.exists().where(OPEN.c.recipient == _person, OPEN.c.about == _entry.c.of + _slash + _session)
-_for_enrolment = sa.and_(_is_theirs, ~_is_training, sessions.UNSETTLED)
+_for_enrolment = sa.and_(_takes_place, ~_is_training, sessions.UNSETTLED)
 _lasts = sa.func.coalesce(_entry.c.until > NOW, sa.false())
 _is_between = sa.exists().where(_goes.c.person_id == _former, _goes.c.into_id == PERSON.c.person_id)
 _is_of_either = sa.or_(PLACE.c.person_id == _person, PLACE.c.person_id == _former)
