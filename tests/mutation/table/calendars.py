@@ -251,7 +251,7 @@ MUTATIONS = (
         "services/notifications/reading_feeds.py",
         "    for whose in await ids_of_one(connection, person_id):\n",
         "    for whose in [person_id]:\n",
-        ("tests/notifications/test_former.py::test_a_calendar_that_is_fetched_shows_the_other_entry_as_off"),
+        ("tests/notifications/test_former.py::test_a_calendar_that_is_fetched_shows_the_other_entry_as_off",),
     ),
     Mutation(
         "an answer to an entry that was taken out after a merge gives nothing back",
