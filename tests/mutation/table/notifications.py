@@ -690,7 +690,7 @@ MUTATIONS = (
         "        return taken or await abandoned.take(connection, working, group.queue, **its)\n",
         "        return taken\n",
         (
-            "tests/notifications/test_whoever.py::test_a_mail_to_whom_somebody_was_taken_for_is_closed_once_they_are_two_again",
+            "tests/notifications/test_whoever.py::test_a_mail_to_whom_somebody_was_taken_for_is_closed_once_they_are_two_again[False-message]",
         ),
     ),
     Mutation(
