@@ -696,8 +696,8 @@ MUTATIONS = (
     Mutation(
         "the address of an id that went is nobody's task",
         "services/notifications/kinds/figures.py",
-        "    .where(PERSON.c.erased.is_not(True), PERSON.c.merged_into.is_(None)),  # Nobody writes to them at any address.\n",
-        "",
+        "    .where(PERSON.c.erased.is_not(True), PERSON.c.merged_into.is_(None)),  # Nobody writes",
+        "    ,  # Nobody writes",
         (
             "tests/notifications/test_digest.py::test_an_address_of_somebody_whom_nobody_writes_to_any_more_is_nobodys_task",
         ),
