@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifications.differences import Queue
 from services.notifications.kinds import KINDS, Subject
-from services.notifications.kinds.kind import Reading
+from services.notifications.kinds.kind import Reading, Rules
 from services.notifications.ledger import Notice, OpenNotice, Told
 from services.notifications.tables import MOST, NOTICE, NOW, OPEN, TOLD, is_of
 from services.notifications.untold import Addressee, Difference, Mail, Matter, Truth
@@ -58,10 +58,10 @@ def _of(subject: Subject) -> sa.Select[Any]:
 
 
 async def take(
-    connection: AsyncConnection, working: Working, queue: Queue, *, most: int, under_way: Collection[str]
+    connection: AsyncConnection, working: Working, queue: Queue, *, most: int, under_way: Collection[str], rules: Rules
 ) -> list[tuple[OpenNotice, Truth]]:
     """Loads and locks what is due of them; asked where nothing else is."""
-    where = {"now": working.now, "most": most, "under_way": sorted(under_way)}
+    where = {"now": working.now, "most": most, "under_way": sorted(under_way)} | rules.parameters()
     taken = []
     for row in await rows_of(connection, _of(queue[1]), where):
         reading = Reading(row)

@@ -127,8 +127,8 @@ class Claims:
     async def _take(
         self, connection: AsyncConnection, working: Working, group: Group, most: int
     ) -> list[tuple[OpenNotice, Truth]]:
-        its: dict[str, Any] = {"most": most, "under_way": self.under_way}
-        taken = await store.take(connection, working, group.queue, **its, rules=group.rules)
+        its: dict[str, Any] = {"most": most, "under_way": self.under_way, "rules": group.rules}
+        taken = await store.take(connection, working, group.queue, **its)
         return taken or await abandoned.take(connection, working, group.queue, **its)
 
     async def settle(self, group: Group, outcomes: Sequence[tuple[Attempt, Outcome]]) -> None:

@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.notifications import differences, tables
+from services.notifications import abandoned, differences, tables
 from services.notifications.kinds import KINDS, Subject
 from services.notifications.kinds.certificate import ABSENT, AFTER_MISSED, ISSUED, REPLACED, REVOKED, THANKS
 from services.notifications.kinds.missed import AFTER_THANKS, CAME, MISSED, MISSED_CORRECTED, NOT_MISSED
 from services.notifications.ledger import Told, told_after
 from services.notifications.state import Person, Place, Session, place_of
 from services.notifications.untold import Difference
+from services.notifications.urgency import Priority
 from shared.contracts.attendance import Presence
 from shared.contracts.certificates import CertificateEnds
 from shared.contracts.directory import PersonMerged
@@ -48,7 +49,7 @@ from tests.notifications.building import (
     topic,
     town,
 )
-from tests.notifications.office import Office, write_rows
+from tests.notifications.office import SERVICE, Office, write_rows
 from tests.notifications.office import settled as settled_notices
 from tests.notifications.test_kinds import RULES_OF, judged
 
@@ -289,3 +290,10 @@ async def test_a_mail_to_whom_somebody_was_taken_for_is_closed_once_they_are_two
     assert office.server.mails == []
     outcomes = [(state, code) for _, state, code in await office.outcomes()]
     assert outcomes == ([("overtaken", "overtaken")] if may_have_left else [])
+
+
+@pytest.mark.parametrize("subject", Subject)
+async def test_nothing_stands_behind_no_notice_of_any_kind(engine: AsyncEngine, subject: Subject) -> None:
+    async with engine.begin() as connection:
+        its = {"most": 5, "under_way": (), "rules": RULES_OF.get(subject, RULES_OF[Subject.CERTIFICATE])}
+        assert await abandoned.take(connection, SERVICE.working(NOW), (Priority.USUAL, subject), **its) == []
