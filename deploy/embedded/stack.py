@@ -182,9 +182,7 @@ class _StateFile:
         """Notes that no process runs any more; the ports stay those of this folder."""
         state = self.read()
         if state is not None and state.processes:
-            with contextlib.suppress(
-                OSError
-            ):  # Where it cannot be written it names processes that do not run: nobody believes that.
+            with contextlib.suppress(OSError):  # Unwritten it names processes that do not run: nobody believes that.
                 self.write(replace(state, processes={}, stopping=True))
 
     def write(self, state: Running) -> None:

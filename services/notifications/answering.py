@@ -55,6 +55,8 @@ class Invited:
     """About their place, whatever became of them."""
     mailboxes: Mapping[str, str]
     """Of the addresses that answer: the digests by which mails remember where they went."""
+    taken_out: tuple[Notice, ...] = ()
+    """What took the entry out, of an id that went: mails to whoever that is by now."""
 
     def mail_numbered(self, sequence: int) -> Notice | None:
         """The mail that they answer, as far as it has left."""
@@ -62,7 +64,11 @@ class Invited:
         return max(found, key=lambda one: one.decided_at, default=None)
 
     def is_called_off_after(self, sequence: int) -> bool:
-        return any(one.sequence > sequence and one.said.hash is None and _may_have_left(one) for one in self.notices)
+        taken_out = {one.said.hash for one in self.taken_out if _may_have_left(one)}
+        ends = [one for one in self.notices if one.said.hash is None and _may_have_left(one)]
+        return any(one.sequence > sequence for one in ends) or any(
+            one.notice_id in taken_out for one in self.notices if one.sequence >= sequence
+        )
 
     def is_them(self, attendee: Attendee, mail: Notice) -> bool:
         """Whether it is who was invited: under the address that the mail went to, or theirs by now, or by name. Many mailboxes have a name

@@ -187,6 +187,7 @@ class PreviewedMessage(Shape):
 
     model_config = exemplified(
         recipients=24,
+        recipients_digest="9d2c1f7a5b0c4e8f6a3d7b1c",
         muted=0,
         withheld=1,
         without_contact=2,
@@ -194,6 +195,9 @@ class PreviewedMessage(Shape):
     )
 
     recipients: int
+    recipients_digest: str = Field(
+        description="Who they are: the same for the same people. Sent with the message, it goes to nobody who was not seen."
+    )
     muted: int = Field(
         description="Of them: who does without messages from the office; of a session's people nobody may."
     )

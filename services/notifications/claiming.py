@@ -6,11 +6,12 @@ Each is one transaction; a notice that is refused for its content holds back no 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.notifications import store
+from services.notifications import abandoned, store
 from services.notifications.decisions import Attempt, Outcome, Terms, claim, postpone, settle
 from services.notifications.differences import Queue
 from services.notifications.kinds.kind import Rules
@@ -126,8 +127,9 @@ class Claims:
     async def _take(
         self, connection: AsyncConnection, working: Working, group: Group, most: int
     ) -> list[tuple[OpenNotice, Truth]]:
-        under_way = self.under_way
-        return await store.take(connection, working, group.queue, most=most, under_way=under_way, rules=group.rules)
+        its: dict[str, Any] = {"most": most, "under_way": self.under_way, "rules": group.rules}
+        taken = await store.take(connection, working, group.queue, **its)
+        return taken or await abandoned.take(connection, working, group.queue, **its)
 
     async def settle(self, group: Group, outcomes: Sequence[tuple[Attempt, Outcome]]) -> None:
         """Writes outcomes, however long the database takes to come back: only it knows whether the lease still holds."""

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifications.kinds import KINDS, Subject
 from services.notifications.kinds.kind import Kind
+from services.notifications.kinds.sessions import begins_at_least
 from services.notifications.ledger import NOTHING, Belief
 from services.notifications.tables import (
     CONTACT,
@@ -98,13 +99,7 @@ def _opened(recipient: Any, about: Any, kind: Kind, is_urgent: Any, not_before: 
     return recipient, about, notice_id, NOW, due, priority, sa.literal(0), sa.literal(0), sa.literal(0), REHEARSES
 
 
-_FARTHEST_ZONE = dt.timedelta(hours=14)
-"""East of Greenwich."""
 _told = sa.type_coerce(TOLD.c.said, JSONB)["says"]
-_meeting = sa.func.jsonb_array_elements(_told["meetings"]).table_valued(sa.column("value", JSONB), name="told_meeting")
-_told_begins = sa.select(
-    sa.func.min(sa.func.timezone("UTC", sa.cast(_meeting.c.value["starts_local"].astext, sa.DateTime)))
-).scalar_subquery()
 _told_moment = sa.func.least(
     *(
         sa.cast(_told[name].astext, sa.DateTime(timezone=True))
@@ -115,7 +110,7 @@ _told_moment = sa.func.least(
 
 def is_urgent(kind: Kind) -> sa.ColumnElement[bool]:
     """`urgency.is_urgent`, or more than that: what was told counts by its local time wherever that is, and a claim looks at it exactly."""
-    believed = sa.func.least(_told_begins - _FARTHEST_ZONE, _told_moment)
+    believed = sa.func.least(begins_at_least(TOLD.c.said), _told_moment)
     return sa.or_(
         kind.content.is_(None),
         sa.func.coalesce(kind.needed_at <= NOW + SOON, sa.false()),

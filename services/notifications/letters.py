@@ -106,6 +106,10 @@ class PlaceMail:
     """What their calendar says to it is an answer: to a place that one has, and to nothing that somebody else decides."""
     leads_to: Purpose = Purpose.PLACE
     """What its reader opens by its link."""
+    whose: str | None = None
+    """Under which id of theirs the entry was told that it calls off; None: under the one that it goes to."""
+    stays: bool = False
+    """In such a mail: they are in the training under the id that it goes to."""
 
     @property
     def told(self) -> tuple[Arrangement, ...]:

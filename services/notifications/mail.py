@@ -84,6 +84,8 @@ class Prepared:
     """Where a person does without such mails; None: nobody may, or mails lead nowhere."""
     tasks_of: Callable[[str], dict[str, str]] | None = None
     """Where a person fills in what the mail asks for, by its mark; None: it asks for nothing."""
+    entry_of: str | None = None
+    """Whose calendar entry it is; None: of whoever the mail goes to."""
 
 
 class Renderer:
@@ -181,6 +183,7 @@ class Renderer:
             calendar_of=calendar_of,
             mute_of=mute_of,
             tasks_of=partial(self._tasks, sheet.tasks_of, sheet.tasks) if sheet.tasks_of and sheet.tasks else None,
+            entry_of=sheet.entry_of,
         )
 
     def _tasks(self, session_id: str, tasks: tuple[tuple[OutsideTask, str], ...], person_id: str) -> dict[str, str]:
@@ -204,7 +207,8 @@ class Renderer:
         full_name = f"{given_name} {one_line(recipient.family_name)}".strip()
         address = deliverable(recipient.email, by_smtputf8=True)
 
-        calendar, files = self._for_calendar(prepared, recipient.person_id, full_name, address, letter.stated_at)
+        whose = prepared.entry_of or recipient.person_id
+        calendar, files = self._for_calendar(prepared, whose, full_name, address, letter.stated_at)
         names = {GIVEN_NAME: given_name, FULL_NAME: full_name}
         if prepared.page_of is not None:
             names[THEIR_PAGE] = prepared.page_of(recipient.person_id)

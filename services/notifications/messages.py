@@ -86,6 +86,11 @@ class Addressed:
     is_muted: bool
 
 
+def digest_of(recipients: Iterable[str]) -> str:
+    """Who they are, in 24 letters: the same for the same people in whatever order."""
+    return hashlib.blake2b(json.dumps(sorted({*recipients})).encode(), digest_size=12).hexdigest()
+
+
 def message_id_of(actor: str, key: str) -> str:
     """The same for the same command of the same writer, however often it arrives."""
     return "message-" + hashlib.blake2b(f"{actor}\x1f{key}".encode(), digest_size=12).hexdigest()

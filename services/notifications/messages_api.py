@@ -19,11 +19,11 @@ from pydantic import (
 from services.notifications import reading, store
 from services.notifications.acting import acting
 from services.notifications.answers import PreviewedMessage, WrittenMessage
-from services.notifications.messages import Addressed, Writing, keep_text, message_id_of, write
+from services.notifications.messages import Addressed, Writing, digest_of, keep_text, message_id_of, write
 from services.notifications.previewing import previewed_message
 from services.notifications.writing import Writer
 from shared.contracts.enrolment import ACTIVE, Standing
-from shared.contracts.model import TEXT_PATTERN, Id, Line, Moment
+from shared.contracts.model import TEXT_PATTERN, Digest, Id, Line, Moment
 from shared.contracts.notifications import Audience
 from shared.problems import CHANGED_SINCE, KEY_TAKEN, NOT_VALID, READ, WRITE, Kind, Problem
 from shared.process.runtime import Runtime
@@ -110,6 +110,10 @@ class Sending(Asking):
     recipients: int = Field(
         ge=1, description="To how many it goes, as the preview said: if it is another number by now, nothing is sent."
     )
+    recipients_digest: Digest | None = Field(
+        None,
+        description="To whom it goes, as the preview said: if it is anybody else by now, nothing is sent. Null: the number alone is compared.",
+    )
 
     model_config = ConfigDict(
         extra="forbid",
@@ -125,7 +129,7 @@ def messages_routes(runtime: Runtime, writer: Writer) -> Routes:
 
     @routes.post("/preview", responses=may_answer(*WRITE, NOBODY_THERE), dependencies=[Office])
     async def preview_message(asked: Asking) -> PreviewedMessage:
-        """To how many it would go, who of them would not get it just now and why, and how it reads. Sends nothing and keeps nothing."""
+        """To how many it would go and, as a digest, to whom, who of them would not get it just now and why, and how it reads. Sends nothing and keeps nothing."""
         writing, now = asked.writing(), runtime.service.clock()
         async with runtime.reading.connect() as connection:
             found = await store.audience_of(connection, writing, now)
@@ -172,6 +176,9 @@ def _as_previewed(asked: Sending, found: list[Addressed], now: dt.datetime) -> N
         raise Problem(
             CHANGED_SINCE, f"it would go to {len(found)} by now, and {asked.recipients} were seen", field="recipients"
         )
+    if asked.recipients_digest is not None and asked.recipients_digest != digest_of(one.person_id for one in found):
+        detail = f"it would go to {len(found)}, as was seen, but by now not to the same people"
+        raise Problem(CHANGED_SINCE, detail, field="recipients_digest")
     if asked.useful_until is not None and asked.useful_until <= now:
         raise Problem(NOT_VALID, "it would be of no use any more", field="useful_until")
 
@@ -180,6 +187,7 @@ def _counted(writing: Writing, found: list[Addressed]) -> dict[str, Any]:
     may_mute = writing.audience != Audience.SESSION
     return {
         "recipients": len(found),
+        "recipients_digest": digest_of(one.person_id for one in found),
         "muted": sum(one.is_muted and may_mute for one in found),
         "withheld": sum(one.is_withheld for one in found),
         "without_contact": sum(one.has_no_contact for one in found),

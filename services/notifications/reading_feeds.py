@@ -18,6 +18,7 @@ from services.notifications.kinds.sessions import CITY_NAME, TOPIC_NAMES
 from services.notifications.kinds.trainers import is_named
 from services.notifications.ledger import Belief, Told
 from services.notifications.state import SCHEDULED, Session
+from services.notifications.store import ids_of_one
 from services.notifications.tables import CALL, NOW, PERSON, PLACE, SESSION, SESSION_SAID, TOLD, stands
 from shared.contracts.enrolment import ACTIVE, SEATED
 from shared.contracts.model import Language
@@ -114,18 +115,20 @@ async def town_of(connection: AsyncConnection, person_id: str, city_id: str, now
 
 
 async def own(connection: AsyncConnection, person_id: str, language: Language, now: dt.datetime) -> list[Listed]:
-    """Where this person has a place, or had one that a mail has told of; and what they train, likewise."""
-    where = {"person_id": person_id, "shown_since": now - SHOWN_FOR}
+    """Where this person has a place, or had one that a mail has told of; and what they train, likewise. What was told to an id that went into
+    theirs is an entry by itself, which ends with what is said of that id."""
     found = []
-    for statement, called in ((_PLACES, str), (_TRAININGS, as_trainer)):
-        for row in await connection.execute(statement, where):
-            reading = Reading(row)
-            session, names, told = reading.next(Session), reading.values(3), reading.next(Told)
-            is_so, changed_at = reading.values(2)
-            assert session is not None
-            sequence = sequence_of(told, session.content if is_so else None)
-            uid = entry_uid(called(session.session_id), person_id)
-            found.append(_as_listed(uid, sequence, changed_at, session, names, language, is_off=not is_so))
+    for whose in await ids_of_one(connection, person_id):
+        where = {"person_id": whose, "shown_since": now - SHOWN_FOR}
+        for statement, called in ((_PLACES, str), (_TRAININGS, as_trainer)):
+            for row in await connection.execute(statement, where):
+                reading = Reading(row)
+                session, names, told = reading.next(Session), reading.values(3), reading.next(Told)
+                is_so, changed_at = reading.values(2)
+                assert session is not None
+                sequence = sequence_of(told, session.content if is_so else None)
+                uid = entry_uid(called(session.session_id), whose)
+                found.append(_as_listed(uid, sequence, changed_at, session, names, language, is_off=not is_so))
     return found
 
 

@@ -217,7 +217,9 @@ class Sender:
                     attempt = straggling.pop(task)
                     try:
                         await self._ended(group, [(attempt, task.result())])
-                    except Exception:  # Its lease runs out and it is in doubt, but those that still run are not.
+                    # What passes is waited for (`settle`): this has no name, it is a fault of ours or a row that is refused. Its lease runs
+                    # out and it is in doubt, but those that still run are not.
+                    except Exception:
                         log.exception("the outcome of a straggler is lost", notice_id=attempt.notice.notice_id)
         finally:
             self._claims.under_way.remove(group.lease)

@@ -81,7 +81,9 @@ class Sheet:
     shown: Shown
     template: str = "notice"
     session_id: str | None = None
-    """Whose calendar entry the mail carries."""
+    """Of which session the calendar entry is that the mail carries."""
+    entry_of: str | None = None
+    """Whose entry it is; None: of whoever the mail goes to."""
     invitation: Invitation | None = None
     page: PlaceMail | BriefMail | None = None
     """The place that a page is about, to which the mail leads whoever it is about."""

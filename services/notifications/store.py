@@ -519,7 +519,10 @@ async def load_invited(
     notices = rows_as(Notice, await connection.execute(_ABOUT_IT, {"recipient": person_id, "about": about}))
     found = await connection.execute(_MAILBOXES, {"addresses": sorted({*addresses}), "person_id": person_id})
     mailboxes = {address: named for address, named in found}  # noqa: C416  # Rows are no pairs to mypy.
-    return Invited(session_id, person_id, person, contact, tuple(notices), mailboxes)
+    whoever = (await connection.execute(_INTO, {"person_id": person_id})).scalar_one_or_none()
+    taken_out = {"recipient": whoever, "about": f"{Subject.FORMER}/{session_id}/{Subject.PLACE}/{person_id}"}
+    ended = rows_as(Notice, await connection.execute(_ABOUT_IT, taken_out)) if whoever is not None else ()
+    return Invited(session_id, person_id, person, contact, tuple(notices), mailboxes, tuple(ended))
 
 
 async def is_leaving(connection: AsyncConnection, invited: Invited, sequence: int) -> bool:

@@ -52,6 +52,14 @@ TASKS = {
 """What a reader has not filled in yet, by the kinds that lead to it."""
 NOTED = ("note", "reminder")
 CLASHING = ("clash", "clashes")
+OF_FORMER_ID: dict[str, Any] = {"whose": "person-0002", "sequence": 3, "takes_answers": True}
+OF_FORMER: dict[str, dict[str, Any]] = {
+    "stays": {"stays": True},
+    "gone": {},
+    "gone in doubt": {"in_doubt": True},
+    "cancelled": {"session_cancelled": True},
+    "stays of days": {"stays": True, "meetings": (FIRST, SECOND)},
+}
 IN_SITUATION = {
     "again": "waiting",
     "after_missed": "certificate",
@@ -139,6 +147,8 @@ def _mails(language: Language) -> Iterator[tuple[str, Subject, Mail]]:
         yield name, Subject.PLACE, mail
     for letter in (CONFIRMATION, CHANGE, CANCELLATION):
         yield f"training {letter}", Subject.TRAINING, _place(letter, language)
+    for situation, changes in OF_FORMER.items():
+        yield f"former {situation}", Subject.FORMER, _place(CANCELLATION, language, **OF_FORMER_ID, **changes)
     text = ("Zmiana sali", WRITTEN) if language is Language.PL else ("Another room", WRITTEN_EN)
     for audience in Audience:
         subject = Subject.MESSAGE if audience is Audience.SESSION else Subject.CIRCULAR
@@ -161,7 +171,7 @@ def _mails(language: Language) -> Iterator[tuple[str, Subject, Mail]]:
     yield "digest", Subject.DIGEST, DigestMail("digest", language, MOMENT, (ahead,), figures)
     yield "digest of nothing", Subject.DIGEST, DigestMail("digest", language, MOMENT, (), ())
     for subject, kind in KINDS.items():
-        if kind.name in OURS.kinds and subject is not Subject.TRAINING:
+        if kind.name in OURS.kinds and subject not in (Subject.TRAINING, Subject.FORMER):
             for situation, notice in OURS.kinds[kind.name][language].items():
                 yield f"{kind.name} {situation}", subject, _brief(kind, situation, notice, language)
 

@@ -28,6 +28,7 @@ from services.notifications.ledger import OpenNotice, Told
 from services.notifications.muting import say_muted
 from services.notifications.sending import Sender
 from services.notifications.settings import NotificationsSettings
+from services.notifications.state import note_of
 from services.notifications.tables import TABLES, ensure_key
 from shared.contracts.directory import ContactForgotten, ContactRegistered, PersonErased, PersonMerged, PersonRegistered
 from shared.contracts.enrolment import EnrolmentRefused, PlaceChange, PlacesSettled
@@ -50,6 +51,7 @@ T = TypeVar("T")
 PEOPLE = ["p1", "p2"]
 TRAINERS = ["t1", "t2"]
 DAYS = ["2026-11-21", "2026-11-23", "2026-11-24"]
+NOTES = ["Parking", "Laptop"]
 ENROLMENT, PLANNER, LMS = "rollcall/enrolment", "urn:planner", "urn:lms"
 SENT, LATER = Outcome(Result.SENT, "sent"), Outcome(Result.LATER, "smtp_451")
 REHEARSED = Outcome(Result.SENT, "rehearsed")
@@ -140,6 +142,7 @@ class Mails(RuleBasedStateMachine):
         self.versions: dict[str, int] = {}
         self.event_id = ""
         self.has_bounced = self.is_one = False
+        self.note: str | None = NOTES[0]
         rules = AskingRules(frozenset({LMS}), a_day=1000)
         self.service = replace(service_of(rules), clock=lambda: self.now, new_id=lambda: f"own-{next(self.numbers)}")
         url = SecretStr(self.world.url)
@@ -213,15 +216,16 @@ class Mails(RuleBasedStateMachine):
 
     def _session(self, model: type[Event], day: str, *, is_cancelled: bool) -> None:
         meeting = {"meeting_id": "day-1", "starts_local": f"{day}T09:00:00", "ends_local": f"{day}T15:00:00"}
-        its = {"session_id": "s1", "meetings": [meeting], "trainers": self.witness.trainers}
+        its = {"session_id": "s1", "meetings": [meeting], "trainers": self.witness.trainers, "note": self.note}
         self.says(body_of(model, **its), PLANNER)
         self.statement = (self.event_id, self.versions["session/s1"])
         self.witness.day, self.witness.is_cancelled, self.witness.has_spoken = day, is_cancelled, False
+        self.witness.note = _named(self.note)
 
     def _other_training(self, day: str) -> None:
         meeting = {"meeting_id": "day-1", "starts_local": f"{day}T09:00:00", "ends_local": f"{day}T15:00:00"}
-        self.says(body_of(SessionScheduled, session_id="s2", meetings=[meeting]), PLANNER)
-        self.other.day = day
+        self.says(body_of(SessionScheduled, session_id="s2", meetings=[meeting], note=NOTES[0]), PLANNER)
+        self.other.day, self.other.note = day, _named(NOTES[0])
         of = {"session_source": PLANNER, "session_event_id": self.event_id}
         self._settles("s2", **of, session_version=self.versions["session/s2"])
         self.other.has_spoken = True
@@ -286,7 +290,11 @@ class Mails(RuleBasedStateMachine):
             self.witness.are_one("p2", "p1")
             self.is_one = True
 
-    @rule(person=people, what=st.sampled_from([Mutable.REMINDERS, Mutable.MATERIALS]), is_muted=st.booleans())
+    @rule(
+        person=people,
+        what=st.sampled_from([Mutable.REMINDERS, Mutable.MATERIALS, Mutable.MESSAGES]),
+        is_muted=st.booleans(),
+    )
     def mutes(self, person: str, what: Mutable, is_muted: bool) -> None:
         person = "p1" if self.is_one else person
         its = self.witness.mutes[person]
@@ -603,6 +611,11 @@ class Mails(RuleBasedStateMachine):
             return await reading.suppressed(connection, after="", limit=10)
 
 
+def _named(note: str | None) -> str | None:
+    its = note_of(note)
+    return its.name if its is not None else None
+
+
 async def _at_once() -> None:
     return None
 
@@ -627,7 +640,8 @@ def _says(attempt: Attempt) -> Says:
         which = int(content.hash or -1)
     if attempt.notice.kind == "clashes":
         which = frozenset((one.person_id, one.since) for one in getattr(says, "people", ()))
-    if content.says.of == "refusal" or attempt.notice.about.startswith("missed/"):  # They say by the hash which it is.
-        which = content.hash
+    if content.says.of in ("refusal", "risk") or attempt.notice.about.startswith(("missed/", "former/")):
+        which = content.hash  # They say by it which it is.
     expected = getattr(attempt.truth.matter, "expected", None)
-    return Says(attempt.notice.about, attempt.notice.kind, days[0] if days else None, until, which, expected)
+    note = content.hash if attempt.notice.kind == "note_changed" else getattr(says, "note", None)
+    return Says(attempt.notice.about, attempt.notice.kind, days[0] if days else None, until, which, note, expected)

@@ -27,7 +27,7 @@ from shared.contracts.enrolment import Standing
 from shared.contracts.portal import Reply
 from shared.testing import heard
 from tests.notifications.answering_calendars import alone, calendar, gmail
-from tests.notifications.building import TUESDAY, content, open_notice, place, session, settled
+from tests.notifications.building import TUESDAY, contact, content, open_notice, person, place, session, settled
 from tests.notifications.office import SERVICE, Office
 from tests.notifications.office import settled as settled_notices
 from tests.notifications.test_bounces import report, wild
@@ -196,3 +196,21 @@ def test_an_address_of_one_purpose_is_none_of_another_also_in_one_mailbox() -> N
 def test_whoever_is_to_be_answered_has_to_be_heard() -> None:
     with pytest.raises(ValueError, match="calendar_path needs return_port"):
         NotificationsSettings(database_url="postgresql://x", calendar_path=CALENDAR_PATH)  # type: ignore[arg-type]
+
+
+async def test_whoever_declines_an_entry_that_was_taken_out_after_a_merge_gives_nothing_back(office: Office) -> None:
+    was = place(person_id="person-2"), person("person-2"), contact("person-2", "person-1@example.org")
+    await office.is_true(*was)
+    async with hearing(office) as listener:
+        await settled_notices(office, 1)
+        event, organiser = invitation(office)
+        gone = replace(person("person-2"), version=2, merged_into="person-1")
+        await office.hears(gone, place(), replace(place(Standing.WITHDRAWN, person_id="person-2"), version=2))
+        await settled_notices(office, 3)
+        its, its_organiser = invitation(office)
+        assert (str(its["UID"]), int(its["SEQUENCE"])) == (str(event["UID"]), 1)
+        assert its_organiser == organiser, "a calendar takes a cancellation from nobody else"
+        declined = gmail(calendar("DECLINED", uid=str(event["UID"]), sequence=int(event["SEQUENCE"]), **HER))
+        assert (await answer(office, organiser, declined))[0] == 550, "its sender is told"
+        assert listener.heard == {"answer_called_off": 1}
+    assert await said(office) == []

@@ -149,6 +149,20 @@ def test_an_answer_to_what_was_called_off_since_is_none_to_what_was_told_after(w
     assert answer(working, who, reply(sequence=2)) is Became.ANSWERED
 
 
+def test_an_answer_to_an_entry_that_was_taken_out_because_two_are_one_is_none_to_the_other(working: Working) -> None:
+    """Whoever declines the second of two entries gives nothing back: their place is told by the first."""
+    ended = mail(
+        about="former/session-1/place/person-1", kind="entry_ended", notice_id="notice-9", recipient="person-2"
+    )
+    ended = replace(ended, said=content().model_copy(update={"hash": "notice-1"}))
+    who = invited(mail(0), mail(1), taken_out=(ended,))
+    assert answer(working, who, reply(sequence=0)) is Became.CALLED_OFF
+    assert answer(working, who, reply(sequence=1)) is Became.CALLED_OFF
+    never_left = replace(ended, state=NoticeState.FAILED)
+    assert answer(working, replace(who, taken_out=(never_left,)), reply(sequence=1)) is Became.ANSWERED
+    assert answer(working, invited(mail(0), mail(1), mail(2), taken_out=(ended,)), reply(sequence=2)) is Became.ANSWERED
+
+
 def test_the_newest_answer_counts_in_whatever_order_they_come(working: Working) -> None:
     assert answer(working, invited(), reply(Reply.DECLINED, stamped_at=NOW - MINUTE)) is Became.ANSWERED
     assert answer(working, invited(), reply(Reply.CONFIRMED, stamped_at=NOW - 2 * MINUTE)) is Became.OVERTAKEN

@@ -25,14 +25,32 @@ from shared.contracts.attendance import (
 )
 from shared.contracts.certificates import CertificateEnds, CertificateIssued, CertificateSuperseded
 from shared.contracts.directory import MemberKind, PersonRegistered, TeamMemberJoined, TeamMemberLeft
-from shared.contracts.enrolment import CallEnd, NominationAnswered, NominationsCalledOff, NominationsInvited
+from shared.contracts.enrolment import (
+    CallEnd,
+    NominationAnswered,
+    NominationsCalledOff,
+    NominationsInvited,
+    SessionAtRisk,
+)
 from shared.contracts.model import Event
 from shared.contracts.notifications import Audience
 from shared.contracts.planner import SessionCancelled, SessionRescheduled
 from shared.testing import body_of
 from tests.campaigns import SHARE, Share, cases
-from tests.notifications.machine import DAYS, ENROLMENT, PEOPLE, STATES, TRAINERS, Mails, World, days, people, results
-from tests.notifications.witness import DAY, TOWN, Call, Certificate, Message, begins, ends
+from tests.notifications.machine import (
+    DAYS,
+    ENROLMENT,
+    NOTES,
+    PEOPLE,
+    STATES,
+    TRAINERS,
+    Mails,
+    World,
+    days,
+    people,
+    results,
+)
+from tests.notifications.witness import DAY, TOWN, Call, Certificate, Message, Nominated, begins, ends
 
 pytestmark = pytest.mark.long
 
@@ -96,6 +114,56 @@ class Everything(Mails):
         its = {"session_id": "s1", "city_id": TOWN, "nomination_id": nomination_id, "decided_at": self.now}
         self.says(body_of(NominationAnswered, **its), ENROLMENT)
         self.witness.answers.add(f"nomination/s1/{nomination_id}")
+
+    @rule(person=people, result=results)
+    def is_nominated_in_vain(self, person: str, result: str) -> None:
+        person = "p1" if self.is_one else person
+        nomination_id = f"{next(self.numbers):024}"
+        its = {"session_id": "s1", "city_id": TOWN, "nomination_id": nomination_id, "decided_at": self.now}
+        nominee = {"person_id": person, "standing": self.witness.places[person].state, "reason": "not_admitted"}
+        self.says(body_of(NominationAnswered, people=[nominee], **its), ENROLMENT)
+        self.witness.answers.add(f"nomination/s1/{nomination_id}")
+        self.witness.nominated[person] = Nominated(nomination_id, self.now)
+        self.sends(most=3, result=result, seconds=25, looks=True)
+
+    @rule(result=results)
+    def is_at_risk(self, result: str) -> None:
+        """Too few have confirmed."""
+        self.says(body_of(SessionAtRisk, session_id="s1", decided_at=self.now), ENROLMENT)
+        self.witness.risk = self.event_id
+        self.sends(most=3, result=result, seconds=25, looks=True)
+
+    @rule(note=st.sampled_from([*NOTES, None]), speaks=st.booleans(), result=results)
+    def the_note_becomes_another(self, note: str | None, speaks: bool, result: str) -> None:
+        """What to know before coming, of a session that stays as it is."""
+        self.note = note
+        model: type[Event] = SessionCancelled if self.witness.is_cancelled else SessionRescheduled
+        self._session(model, self.witness.day or DAYS[0], is_cancelled=self.witness.is_cancelled)
+        if speaks:
+            self.enrolment_has_spoken()
+        self.sends(most=3, result=result, seconds=25, looks=True)
+
+    # --- two who are one -----------------------------------------------------------------------
+
+    @precondition(lambda self: self.is_one)
+    @rule(result=results)
+    def enrolment_hears_that_two_are_one(self, result: str) -> None:
+        """And says the place of the id that went of the one that stays."""
+        for of in (self.witness, self.other):
+            if of.day is not None and of.places["p2"].is_active:
+                if not of.places["p1"].is_active:
+                    self._place(of, "p1", of.places["p2"].state)
+                self._place(of, "p2", "withdrawn")
+        self.sends(most=4, result=result, seconds=25, looks=True)
+
+    @precondition(lambda self: not self.is_one)
+    @rule(state=st.sampled_from(["enrolled", "enrolled", "waitlisted"]), hears=st.booleans(), result=results)
+    def who_was_told_under_both_ids_turns_out_to_be_one(self, state: str, hears: bool, result: str) -> None:
+        self.changes_and_is_told("p2", "enrolled", "sent")
+        self.changes_and_is_told("p1", state, result)
+        self.two_are_one(0)
+        if hears:
+            self.enrolment_hears_that_two_are_one(result)
 
     # --- who trains --------------------------------------------------------------------------
 
@@ -193,12 +261,15 @@ class Everything(Mails):
     # --- what the office writes ----------------------------------------------------------------
 
     @precondition(lambda self: not self.has_backup)  # A text that is lost with a database waits for its writer.
-    @rule(hours=st.sampled_from([1, 20, 200]))
-    def the_office_writes(self, hours: int) -> None:
+    @rule(hours=st.sampled_from([1, 20, 200]), is_circular=st.booleans())
+    def the_office_writes(self, hours: int, is_circular: bool) -> None:
+        """To a session's people, or to those of a town."""
         until, message_id = self.now + dt.timedelta(hours=hours), f"message-{next(self.numbers):024}"
         to = PEOPLE[:1] if self.is_one else PEOPLE
-        self.witness.messages[f"message/{message_id}"] = Message(to, until)
-        writing = Writing(Audience.SESSION, "s1", ("enrolled",), "S", "T", until, "R")
+        kind = "circular" if is_circular else "message"
+        self.witness.messages[f"{kind}/{message_id}"] = Message(to, until, is_circular)
+        audience = (Audience.TOWN, TOWN) if is_circular else (Audience.SESSION, "s1")
+        writing = Writing(*audience, () if is_circular else ("enrolled",), "S", "T", until, "R")
 
         async def act() -> None:
             async with self.decider.unit_of_work() as (connection, thought):

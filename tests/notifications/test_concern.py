@@ -93,7 +93,7 @@ from tests.notifications.office import settled as settled_notices
 from tests.notifications.test_kinds import DAYS, RULES, made_up
 from tests.sent import sent
 
-PEOPLE = max(cases(500), (8 if SHARE is Share.TASTE else 80) * len(Subject))
+PEOPLE = max(cases(500), (8 if SHARE is Share.TASTE else 100) * len(Subject))
 """At least so many of each kind that each fact makes something true of somebody."""
 LATER = NOW + dt.timedelta(microseconds=1)
 OURS = (

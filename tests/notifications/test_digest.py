@@ -238,6 +238,8 @@ async def test_a_town_needs_a_coordinator_who_can_be_written_to_today(engine: As
         (town_id,),
     )
     assert "towns_without_contact" not in await figures(engine, contact())
+    assert (await figures(engine, suppression()))["towns_without_contact"] == (1, (town_id,)), "mail to them came back"
+    assert "towns_without_contact" not in await figures(engine, suppression(holds=False))
     former = (replace(person("person-8"), merged_into="person-1"), member("person-8", "city-8"))
     assert "towns_without_contact" not in await figures(engine, *former)
     left = member(until_date=NOW.date() - DAY)
@@ -256,6 +258,15 @@ async def test_addresses_that_mail_came_back_from_as_long_as_there_is_no_other(e
         name = await connection.scalar(sa.select(tables.KEY_NAME))
     assert "addresses" not in await figures(engine, suppression(mailbox=f"{name}.00000000"))
     assert "addresses" not in await figures(engine, suppression(holds=False))
+
+
+@pytest.mark.parametrize("gone", [{"merged_into": "person-2"}, {"erased": True}])
+async def test_an_address_of_somebody_whom_nobody_writes_to_any_more_is_nobodys_task(
+    engine: AsyncEngine, gone: dict[str, Any]
+) -> None:
+    """A directory may state no other one for an id that went: the figure would stand for ever."""
+    its = replace(person(), **gone)
+    assert "addresses" not in await figures(engine, suppression(), contact(), its)
 
 
 def of_notice(state: NoticeState, *, at: dt.datetime = BEFORE, **changes: Any) -> list[Row]:

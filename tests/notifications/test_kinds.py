@@ -108,7 +108,7 @@ AFTER_IT = (Subject.FOLLOWUP, Subject.UNFILLED)
 OF_TASKS = (Subject.PRETEST, *AFTER_IT)
 TASK_NAMES = ("post_test.1", "questionnaire.1", "pre_test.1")
 NOTES = (Note(text="Parking", name="note.1"), Note(text="Laptop", name="note.2"))
-OF_TRAINERS = (Subject.TRAINING, Subject.ROSTER)
+OF_TRAINERS = (Subject.TRAINING, Subject.ROSTER, Subject.FORMER)
 OF_MESSAGES = (Subject.MESSAGE, Subject.CIRCULAR)
 OF_CLASHES = (Subject.CLASH, Subject.CLASHES)
 SELDOM_GIVEN_UP = (*OF_TASKS, Subject.NOTE, Subject.UNANSWERED, Subject.NOMINATED, Subject.RISK)
@@ -182,6 +182,8 @@ def made_up(number: int, chance: random.Random, kind: Subject) -> list[Row]:
     rows += [person(ids[0]), contact(ids[0])] if chance.random() < 0.9 else []
     announced_at = LONG_AGO if kind in OF_LINES and number % 3 == 0 else None
     rows += [replace(settled(stated[-1]), announced_at=announced_at)] if chance.random() < 0.8 else []
+    if kind is Subject.FORMER:
+        rows += _entries(number, ids, stated, chance)
     if kind is Subject.REFUSAL:
         rows += [_refusal(ids, places[-1], chance)]
         rows.remove(places[-1]) if chance.random() < 0.5 else None
@@ -223,7 +225,7 @@ def made_up(number: int, chance: random.Random, kind: Subject) -> list[Row]:
             continue
         if subject in (*OF_TASKS, Subject.NOTE) and kind not in (*OF_TASKS, subject):
             continue
-        if subject is Subject.BOUNCED and kind is not subject:
+        if subject in (Subject.BOUNCED, Subject.FORMER) and kind is not subject:
             continue
         recipient = OFFICE if KINDS[subject].to_office else ids[0]
         seldom = kind is Subject.MISSED and subject is Subject.CERTIFICATE  # Most are not thanked for what they missed.
@@ -258,6 +260,15 @@ def _formerly(
         about = _abouts(stated[0].session_id)[kind]
         rows += [_told(former, kind, about, stated, chance)]
     return rows
+
+
+def _entries(number: int, ids: tuple[str, str], stated: list[Session], chance: random.Random) -> list[Row]:
+    """What was told to an id that went into theirs, of a place that it has still, or had; or of what it trains."""
+    former, subject = f"former-{number}", chance.choice((Subject.PLACE, Subject.PLACE, Subject.TRAINING))
+    told = _told(former, subject, _abouts(ids[1])[subject], stated, chance)
+    standing = chance.choice((*[Standing.WITHDRAWN] * 5, Standing.ENROLLED))
+    rows: list[Row] = [replace(person(former), merged_into=ids[0] if chance.random() < 0.9 else None), told]
+    return rows + ([place(standing, person_id=former, session_id=ids[1])] if subject is Subject.PLACE else [])
 
 
 def _marked(other_id: str, number: int, chance: random.Random) -> dict[str, Any]:
@@ -438,6 +449,7 @@ def _abouts(session_id: str) -> dict[Subject, str]:
         Subject.WAITING: f"waiting/{session_id}",
         Subject.REMINDER: f"reminder/{session_id}/day-before",
         Subject.TRAINING: f"training/{session_id}",
+        Subject.FORMER: f"former/{session_id}/place/former-{session_id.partition('-')[2]}",
         Subject.CERTIFICATE: f"certificate/{session_id}",
         Subject.MISSED: f"missed/{session_id}",
         Subject.ROSTER: f"roster/{session_id}/evening-before",
@@ -482,6 +494,7 @@ def _told(recipient: str, subject: Subject, about: str, stated: list[Session], c
             Subject.WAITING: f"{its.content}/{chance.randint(0, LIVES - 1)}",
             Subject.REMINDER: its.content,
             Subject.TRAINING: its.content,
+            Subject.FORMER: f"notice-{chance.randint(0, 1)}" if subject is Subject.FORMER else "",
             **(
                 {Subject.CERTIFICATE: chance.choice(NUMBERS), Subject.MISSED: chance.choice((ABSENT, ABSENT, CAME))}
                 if subject in OF_LISTS
@@ -536,7 +549,7 @@ def _told(recipient: str, subject: Subject, about: str, stated: list[Session], c
         outcome = notice(recipient=recipient, about=about, sequence=number, said=said, state=chance.choice(states))
         told = told_after(told, replace(outcome, decided_at=at, made_of="key.x", notice_id=f"notice-{number}"))
     by_name = {Subject.UNANSWERED: str(sessions.microseconds(CALLED_UNTIL)), Subject.NOMINATED: "nomination-1"}
-    by_name |= {Subject.BOUNCED: "event-1"}
+    by_name |= {Subject.BOUNCED: "event-1", Subject.FORMER: "notice-0"}
     by_event = (Subject.REFUSAL, Subject.RISK, Subject.NOMINATION)
     by_name |= {Subject.CERTIFICATE: NUMBERS[0], Subject.MISSED: ABSENT}
     by_name |= {Subject.CLASH: "0", Subject.CLASHES: hash_of((OfTheirs(recipient, 0, None),))}

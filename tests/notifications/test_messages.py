@@ -141,6 +141,38 @@ async def test_if_others_stand_there_than_were_seen_nothing_is_sent(
     assert (refused.status_code, await addressed(engine)) == (412, [])
 
 
+async def test_it_goes_to_nobody_who_was_not_seen_also_if_they_are_as_many(
+    anna: httpx.AsyncClient, engine: AsyncEngine
+) -> None:
+    seen = (await anna.post("/api/v1/messages/preview", json=ASKED)).json()["recipients_digest"]
+    async with engine.begin() as connection:
+        await write_rows(
+            connection, person("person-6"), place(person_id="person-6"), place(Standing.WITHDRAWN, person_id="person-3")
+        )
+    refused = await sent(anna, recipients_digest=seen)
+    assert (refused.status_code, refused.json()["field"], await addressed(engine)) == (412, "recipients_digest", [])
+    assert refused.json()["detail"] == "it would go to 3, as was seen, but by now not to the same people"
+    by_now = (await anna.post("/api/v1/messages/preview", json=ASKED)).json()["recipients_digest"]
+    assert (await sent(anna, recipients_digest=by_now)).status_code == 200
+    assert await addressed(engine) == ["person-1", "person-2", "person-6"]
+
+
+async def test_who_looked_at_the_number_alone_is_answered_by_that(anna: httpx.AsyncClient, engine: AsyncEngine) -> None:
+    """As programs do that know no digest."""
+    async with engine.begin() as connection:
+        await write_rows(
+            connection, person("person-6"), place(person_id="person-6"), place(Standing.WITHDRAWN, person_id="person-3")
+        )
+    assert (await sent(anna)).status_code == 200
+    assert (await sent(anna, "k-2", recipients_digest=None)).status_code == 200
+
+
+async def test_what_was_sent_once_is_answered_by_its_key_whoever_stands_there_by_now(anna: httpx.AsyncClient) -> None:
+    seen = (await anna.post("/api/v1/messages/preview", json=ASKED)).json()["recipients_digest"]
+    first = await sent(anna, recipients_digest=seen)
+    assert (await sent(anna, recipients_digest="0" * 24)).json() == first.json()
+
+
 async def test_who_waits_is_written_to_if_the_office_says_so(anna: httpx.AsyncClient, engine: AsyncEngine) -> None:
     assert (await sent(anna, standings=["waitlisted"], recipients=1)).status_code == 200
     assert await addressed(engine) == ["person-4"]

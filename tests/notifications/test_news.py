@@ -14,10 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.notifications import differences
 from services.notifications.kinds import KINDS, Subject
-from services.notifications.tables import ASKED, CONTACT, MESSAGE, PERSON, SESSION
+from services.notifications.ledger import told_after
+from services.notifications.tables import ASKED, CONTACT, MESSAGE, PERSON, SESSION, TOLD
 from shared.contracts.directory import ContactRegistered, PersonMerged, PersonRegistered
 from shared.state.rows import Row
-from tests.notifications.building import MATERIALS, NOW, asked, contact, message, person, session
+from tests.notifications.building import MATERIALS, NOW, asked, contact, message, notice, person, session
 from tests.notifications.office import write_rows
 
 LATER = NOW + dt.timedelta(hours=1)
@@ -80,15 +81,19 @@ async def test_of_what_was_said_to_others_nothing_is_read(engine: AsyncEngine) -
     async with engine.begin() as connection:
         await write_rows(connection, person("person-1"), contact("person-1"), session(), message("person-1"))
         await write_rows(connection, asked(MATERIALS, recipient="person-1"))
+        await write_rows(connection, told_after(None, notice()))
+        await _fill(connection, TOLD, recipient="'person-' || n")
         for table in (PERSON, CONTACT):
             await _fill(connection, table, person_id="'person-' || n")
         await _fill(connection, MESSAGE, recipient="'person-' || n", message_id="'message-' || n % 50")
         of_many = {"asked_id": "'asked-' || n", "session_id": "'session-' || n % 300"}
         await _fill(connection, ASKED, recipient="'person-' || n", **of_many)
         await _fill(connection, SESSION, session_id="'session-' || n")
-        for table in (PERSON, CONTACT, MESSAGE, ASKED, SESSION):
+        await write_rows(connection, replace(person("person-0"), merged_into="person-1"))
+        for table in (PERSON, CONTACT, MESSAGE, ASKED, SESSION, TOLD):
             await connection.execute(sa.text(f"analyze projection.{table.name}"))
-        for subject in (Subject.MESSAGE, Subject.TASK):
+        for subject in (Subject.MESSAGE, Subject.TASK, Subject.FORMER):
             for heard, news in KINDS[subject].scope.news.items():
                 plan = await _planned(connection, news)
-                assert "Seq Scan on message" not in plan and "Seq Scan on asked" not in plan, (subject, heard, plan)
+                is_read = [name for name in ("message", "asked", "told") if f"Seq Scan on {name} " in plan]
+                assert is_read == [], (subject, heard, plan)

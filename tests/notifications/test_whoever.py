@@ -10,17 +10,19 @@ from typing import Any
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.notifications import differences, tables
+from services.notifications import abandoned, differences, tables
 from services.notifications.kinds import KINDS, Subject
 from services.notifications.kinds.certificate import ABSENT, AFTER_MISSED, ISSUED, REPLACED, REVOKED, THANKS
 from services.notifications.kinds.missed import AFTER_THANKS, CAME, MISSED, MISSED_CORRECTED, NOT_MISSED
 from services.notifications.ledger import Told, told_after
 from services.notifications.state import Person, Place, Session, place_of
 from services.notifications.untold import Difference
+from services.notifications.urgency import Priority
 from shared.contracts.attendance import Presence
 from shared.contracts.certificates import CertificateEnds
 from shared.contracts.directory import PersonMerged
 from shared.contracts.enrolment import AskedFor, EnrolmentWithdrawn, RefusalReason, Standing
+from shared.contracts.model import Language
 from shared.state.rows import Row
 from shared.testing import body_of, heard
 from tests.notifications import building
@@ -36,16 +38,18 @@ from tests.notifications.building import (
     meeting_list,
     nominated,
     notice,
+    open_notice,
     person,
     place,
     record,
     refusal,
+    said_then,
     session,
     settled,
     topic,
     town,
 )
-from tests.notifications.office import Office, write_rows
+from tests.notifications.office import SERVICE, Office, write_rows
 from tests.notifications.office import settled as settled_notices
 from tests.notifications.test_kinds import RULES_OF, judged
 
@@ -264,3 +268,32 @@ async def test_the_merge_itself_is_news_of_it(engine: AsyncEngine, subject: Subj
         keys, _ = await differences.news(connection, frozenset({PersonMerged}), mark=LATER, now=NOW)
     assert ("person-1", "session-1") in keys
     assert subject in differences.concerned_by(frozenset({PersonMerged}))
+
+
+@pytest.mark.parametrize("subject", [*SAID, Subject.MESSAGE, Subject.TRAINING])
+@pytest.mark.parametrize("may_have_left", [False, True])
+async def test_a_mail_to_whom_somebody_was_taken_for_is_closed_once_they_are_two_again(
+    office: Office, subject: Subject, may_have_left: bool
+) -> None:
+    """It was due for ever: nothing is said of that id any more by which it could be judged."""
+    its = PAST if subject is Subject.CERTIFICATE else session(trainers=(FORMER,) if subject is Subject.TRAINING else ())
+    others = {Subject.MESSAGE: lambda: building.message(FORMER), Subject.TRAINING: lambda: said_then(its)}
+    said: Row = SAID[subject]() if subject in SAID else others[subject]()
+    about = f"{subject}/{'message-1' if subject is Subject.MESSAGE else 'session-1'}"
+    planned = open_notice(about=about, next_attempt_at=NOW - dt.timedelta(hours=1))
+    if may_have_left:
+        content_then = content(its).model_copy(update={"hash": "something"})
+        planned = replace(planned, kind="other", language=Language.PL, content=content_then, stated_at=BEFORE, doubts=1)
+    await office.is_true(town(), topic(), its, settled(its), person(), contact(), person(FORMER), said, planned)
+    async with office.server.listening(), office.sending():
+        await office.has_looked()
+    assert office.server.mails == []
+    outcomes = [(state, code) for _, state, code in await office.outcomes()]
+    assert outcomes == ([("overtaken", "overtaken")] if may_have_left else [])
+
+
+@pytest.mark.parametrize("subject", Subject)
+async def test_nothing_stands_behind_no_notice_of_any_kind(engine: AsyncEngine, subject: Subject) -> None:
+    async with engine.begin() as connection:
+        its = {"most": 5, "under_way": (), "rules": RULES_OF.get(subject, RULES_OF[Subject.CERTIFICATE])}
+        assert await abandoned.take(connection, SERVICE.working(NOW), (Priority.USUAL, subject), **its) == []

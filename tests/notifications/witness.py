@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 TOWN = "geonames:776597"
 OFFICE = "office"
 DAY, MINUTE = dt.timedelta(days=1), dt.timedelta(minutes=1)
+BY_OTHERS = "<by-others@x>"
+"""By which a mail is known that was none of ours."""
 ENDS = ("cancellation", "offer_ended", "waiting_ended", "call_ended", "certificate_revoked", "training_ended")
 
 
@@ -64,6 +66,8 @@ class Message:
 
     to: list[str]
     until: dt.datetime
+    is_circular: bool = False
+    """It is about nobody's own place: who does without such mails gets none."""
 
 
 @dataclass
@@ -76,6 +80,16 @@ class Refusal:
     """Whether it is a mail's matter: they had nothing, and nobody else told them."""
     is_newest: bool = True
     """Nothing was said of their place since."""
+
+
+@dataclass
+class Nominated:
+    """The newest nomination of somebody that could not be met."""
+
+    which: str
+    at: dt.datetime
+    is_said: bool = True
+    """It was not before mail went live."""
 
 
 @dataclass
@@ -105,6 +119,8 @@ class Says:
     until: dt.datetime | None = None
     which: str | int | frozenset[tuple[str, int]] | None = None
     """Which certificate, refusal or clash, whose, how many people, or what the lists say."""
+    note: str | None = None
+    """Which practical note it has."""
     expected: int | None = field(default=None, compare=False)
     """How many people are to come, as it is reckoned anew at each try."""
 
@@ -137,6 +153,8 @@ class Witness:
     is_cancelled: bool = False
     has_spoken: bool = False
     """Whether enrolment has drawn every consequence from the session's newest statement."""
+    note: str | None = None
+    """Which practical note the session has; None: none."""
     trainers: tuple[str, ...] = ()
     """Whom the planner names, under whichever id."""
     rehearses: bool = False
@@ -157,6 +175,10 @@ class Witness:
     records: dict[str, str] = field(default_factory=dict)
     """What the list says of each id."""
     is_list_closed: bool = False
+    nominated: dict[str, Nominated] = field(default_factory=dict)
+    """Of each id."""
+    risk: str | None = None
+    """What enrolment said last of too few who have confirmed, as far as it is a mail's matter."""
     answers: set[str] = field(default_factory=set)
     """What mails about answers to nominations are about."""
     inbox: list[Mail] = field(default_factory=list)
@@ -212,8 +234,17 @@ class Witness:
             return self._why_not_refused(person, says, now)
         if says.about.startswith("missed/"):
             return self._why_not_missed(person, says)
-        if says.about.startswith("message/"):
+        if says.about.startswith(("message/", "circular/")):
             return self._why_not_written(person, says, now)
+        if says.about.startswith("nominated/"):
+            return self._why_not_nominated(person, says, now)
+        if says.about.startswith("former/"):
+            return self._why_not_former(person, says)
+        if says.about.startswith("note/"):
+            return self._why_not_note(person, says, now)
+        if says.about.startswith("risk/"):
+            is_so = says.which == self.risk and self.takes_place and now < begins(self.day or "")
+            return None if is_so else f"what was said of a risk last is {self.risk}, or nobody acts on it any more"
         if says.about.startswith(("clash/", "clashes/")):
             return self._why_not_clashing(person, says, now)
         if says.about.startswith(("training/", "roster/")):
@@ -330,7 +361,89 @@ class Witness:
             return "the office did not write to them"
         if any(one.is_certain for one in self._told_before(person, says.about)):
             return "they were told under another id"
+        if message.is_circular and "messages" in self.mutes[person]:
+            return "they do without what the office writes"
         return "it is of no use any more" if now >= message.until else None
+
+    def _why_not_nominated(self, person: str, says: Says, now: dt.datetime) -> str | None:
+        newest = self._nomination_of(person)
+        if newest is None or newest.which != says.which:
+            return f"what they were nominated for in vain last is {newest}"
+        if self.places[person].is_active:
+            return "they have something in it"
+        if any(one.is_certain and one.says.which == says.which for one in self._told_before(person, says.about)):
+            return "they were told under another id"
+        return None if self.takes_place and now < begins(self.day or "") else "nobody can do anything about it any more"
+
+    def _why_not_note(self, person: str, says: Says, now: dt.datetime) -> str | None:
+        if self.places[person].state != "enrolled" or not self.takes_place or now >= begins(self.day or ""):
+            return f"they have no place in what is ahead: {self.places[person]}"
+        if says.day != self.day or says.note != self.note:
+            return f"it is on {self.day}, and the note is {self.note}"
+        if not self.has_spoken:
+            return "enrolment may be about to take it back"
+        if not self._knows_place(person) and (person, self._its("place")) not in self.doubts:
+            return "they have not heard of the place as it is"
+        return "they have read it" if self._note_read(person) == (self.note,) else None
+
+    def _note_read(self, person: str) -> tuple[str | None] | None:
+        """The one that they read last; None: nobody knows."""
+        subjects = (self._its("place"), self._about_note)
+        if any((person, about) in self.doubts for about in subjects):
+            return None
+        its = [one for one in self.inbox if one.person == person and one.says.about in subjects]
+        if not its or any(not one.is_certain and one.message_id != BY_OTHERS for one in its):
+            return None
+        return None if its[-1].says.is_an_end else (its[-1].says.note,)
+
+    @property
+    def _about_note(self) -> str:
+        return f"{self._its('note')}/practical-note"
+
+    def _untold_of_note(self, person: str, now: dt.datetime) -> list[str]:
+        """Whoever knows of the place as it is, and read another note with it, or none."""
+        told, read = self._last(person, self._its("place")), self._note_read(person)
+        if told is None or read is None or self.note is None or not self._knows_place(person):
+            return []
+        is_theirs = self.places[person].state == "enrolled" and self.takes_place and now < begins(self.day or "")
+        is_here = told.message_id == BY_OTHERS or told.address == self.addresses.get(person)
+        return [self._about_note] if is_theirs and is_here and read != (self.note,) else []
+
+    def _nomination_of(self, person: str) -> Nominated | None:
+        """The newest, under whichever id it was said."""
+        theirs = (one for id_, one in self.nominated.items() if self.human(id_) == person)
+        newest = max(theirs, key=lambda one: (one.at, one.which), default=None)
+        return newest if newest is not None and newest.is_said else None
+
+    def _why_not_former(self, person: str, says: Says) -> str | None:
+        _, _, of, former = says.about.split("/")
+        if former == person or self.human(former) != person:
+            return f"{former} is not them"
+        about, told = self._its(of), self._told_of_entry(former, of)
+        is_doubtful = (former, about) in self.doubts
+        if not is_doubtful and (told is None or (told.says.is_an_end and told.is_certain)):
+            return f"{former} was told nothing of it, or that it is gone: {told}"
+        if self._still_stands(former, of):
+            return f"{former} has it still"
+        is_theirs = self._has(person, of)
+        letter = "entry_cancelled" if self.is_cancelled else "entry_ended" if is_theirs else "entry_gone"
+        if says.letter != letter:
+            return f"what is so is {letter}"
+        is_to_speak = of == "place" and self.takes_place and not self.has_spoken
+        return "enrolment may be about to take it back" if is_to_speak else None
+
+    def _told_of_entry(self, former: str, of: str) -> Mail | None:
+        about = self._its(of)
+        its = (one for one in self.inbox if (one.person, one.says.about) == (former, about))
+        return next(iter(reversed([one for one in its if one.message_id != BY_OTHERS])), None)
+
+    def _has(self, person: str, of: str) -> bool:
+        return self.takes_place and (
+            self.trains(person) if of == "training" else self.places[person].state == "enrolled"
+        )
+
+    def _still_stands(self, former: str, of: str) -> bool:
+        return of == "place" and self._has(former, of)
 
     def _why_not_refused(self, person: str, says: Says, now: dt.datetime) -> str | None:
         refusal = self._refusal_of(person)
@@ -489,14 +602,45 @@ class Witness:
         for about, message in self.messages.items():
             its = [one for one in message.to if self.human(one) == person]
             was_tried = self._told_before(person, about) or any((one, about) in self.doubts for one in its)
+            if message.is_circular and "messages" in self.mutes[person]:
+                continue
             if its and now < message.until and not was_tried and self._last(person, about) is None:
                 found.append(about)
         found += self._untold_of_refusals(person, now)
         if person == self.coordinator and self.day is not None and now < ends(self.day):
             found += [about for about in sorted(self.answers) if self._last(person, about) is None]
+        found += self._untold_of_nominated(person, now) + self._untold_of_former(person, now)
+        found += self._untold_of_note(person, now)
         digest = self._digest_of(now)
         if person == OFFICE and digest is not None and self._last(person, digest) is None:
             found.append(digest)
+        if person == OFFICE and self.risk is not None and takes_place and day is not None and now < begins(day):
+            told = self._last(OFFICE, self._its("risk"))
+            found += [self._its("risk")] if told is None or told.says.which != self.risk else []
+        return found
+
+    def _untold_of_nominated(self, person: str, now: dt.datetime) -> list[str]:
+        about, newest = self._its("nominated"), self._nomination_of(person)
+        if newest is None or self.places[person].is_active or not self.takes_place or now >= begins(self.day or ""):
+            return []
+        told = [*self._told_before(person, about), self._last(person, about)]
+        was_tried = any(self.human(one) == person and one != person for one, its in self.doubts if its == about)
+        knows = any(one is not None and one.says.which == newest.which for one in told)
+        return [] if knows or was_tried else [about]
+
+    def _untold_of_former(self, person: str, now: dt.datetime) -> list[str]:
+        """Entries of an id that went into theirs, which nothing but a mail of its own takes out."""
+        found = []
+        for former in (one for one, into in self.became.items() if into == person):
+            for of in ("place", "training"):
+                told, about = self._told_of_entry(former, of), f"{self._its('former')}/{of}/{former}"
+                if told is None or not told.is_certain or (former, self._its(of)) in self.doubts:
+                    continue
+                if not self._believes(told, now) or self._still_stands(former, of):
+                    continue
+                ended = self._last(person, about)
+                if ended is None or self.inbox.index(ended) < self.inbox.index(told):
+                    found.append(about)
         return found
 
     def _untold_of_refusals(self, person: str, now: dt.datetime) -> list[str]:
@@ -567,23 +711,26 @@ class Witness:
                 self.clashed_before.add((person, place.apart))
         for person in filter(self.trains, dict.fromkeys(map(self.human, self.trainers))):
             says = Says(self._its("training"), "training", self.day)
-            self.inbox.append(Mail(person, says, self.addresses.get(person, ""), "<by-others@x>", 0))
+            self.inbox.append(Mail(person, says, self.addresses.get(person, ""), BY_OTHERS, 0))
         self.asked.clear()
         self.answers.clear()
         self.messages.clear()
         for refusal in self.refusals.values():
             refusal.is_said = False
+        for nominated in self.nominated.values():
+            nominated.is_said = False
+        self.risk = None
         for person, place in self.places.items():
             its = {"enrolled": "confirmation", "offered": "offer", "waitlisted": "waiting"}
             subjects = {"enrolled": "place", "offered": "offer", "waitlisted": "waiting"}
             if place.state in its and self.day is not None and not self.is_cancelled:
-                says = Says(self._its(subjects[place.state]), its[place.state], self.day, place.until)
-                self.inbox.append(Mail(person, says, self.addresses.get(person, ""), "<by-others@x>", place.life))
+                says = Says(self._its(subjects[place.state]), its[place.state], self.day, place.until, note=self.note)
+                self.inbox.append(Mail(person, says, self.addresses.get(person, ""), BY_OTHERS, place.life))
         for person in self.certificates:
             number = self.valid_certificate(person)
             if number is not None:
                 says = Says(self._its("certificate"), "certificate", self.day, None, number)
-                self.inbox.append(Mail(person, says, self.addresses.get(person, ""), "<by-others@x>", 0))
+                self.inbox.append(Mail(person, says, self.addresses.get(person, ""), BY_OTHERS, 0))
         call = self.call
         if call is not None:
             self.others_called = (self.day, call.until, call.places) if self._is_called(now) else None

@@ -13,6 +13,7 @@ from services.notifications.kinds.clash import CLASH_KIND
 from services.notifications.kinds.clashes import CLASHES_KIND
 from services.notifications.kinds.digest import DIGEST_KIND
 from services.notifications.kinds.followup import FOLLOWUP_KIND
+from services.notifications.kinds.former import FORMER_KIND
 from services.notifications.kinds.kind import Kind
 from services.notifications.kinds.message import CIRCULAR_KIND, MESSAGE_KIND
 from services.notifications.kinds.missed import MISSED_KIND
@@ -41,6 +42,7 @@ class Subject(StrEnum):
     WAITING = "waiting"
     REFUSAL = "refusal"
     TRAINING = "training"
+    FORMER = "former"
     NOTE = "note"
     CALL = "call"
     NOMINATION = "nomination"
@@ -77,6 +79,8 @@ def kind_of(subject: Subject) -> Kind:
             return REFUSAL_KIND
         case Subject.TRAINING:
             return TRAINING_KIND
+        case Subject.FORMER:
+            return FORMER_KIND
         case Subject.CALL:
             return CALL_KIND
         case Subject.NOMINATION:

@@ -72,9 +72,8 @@ class OwnCertificate(OfSession):
     def difference(self, told: Told | None, to: Addressee, *, now: dt.datetime) -> Difference | None:
         if self.facts.session is None or now >= self.until or self.certified.heard_at < self.since:
             return None
-        found = self._found(
-            known_of(told, self.told_before)
-        )  # It stays with the id that it was issued to, whoever that is by now.
+        # It stays with the id that it was issued to, whoever that is by now.
+        found = self._found(known_of(told, self.told_before))
         return judged(found, told, told or TOLD_NOTHING, to, now=now) if found is not None else None
 
     def missed(self, told: Told | None, to: Addressee, *, now: dt.datetime, since: dt.datetime) -> Difference | None:
@@ -130,7 +129,8 @@ def _sheet(mail: BriefMail, office: Office) -> Sheet:
 _about = sessions.about(NAME, of=CERTIFIED)
 _ids = ids_of(CERTIFIED, "session_id", "person_id", newest=["issued_on", "series", "serial"])
 _recipient = _ids.c.person_id
-_before = told_to_former(_recipient, _about)
+_before = told_to_former(_recipient, _about, sessions.NOTHING_TOLD)
+_known = as_known(TOLD, _before)
 _own_missed = sessions.told_of_another(sessions.MISSED_NAME)
 _about_missed = sessions.about(sessions.MISSED_NAME, of=CERTIFIED)
 _missed_before = told_to_former(_recipient, _about_missed, sessions.nothing_told(_own_missed), name="missed_before")
@@ -139,15 +139,13 @@ _content = sa.case((CERTIFIED.c.ended.is_(None), CERTIFIED.c.number))
 _is_revoked = sa.and_(CERTIFIED.c.ended.is_not(None), CERTIFIED.c.ended == CertificateEnds.NOT_EARNED)
 _until = CERTIFIED.c.heard_at + sa.literal(REACH, sa.Interval())
 _is_now = CERTIFIED.c.heard_at > NOW - REACH
-_is_of_former = sa.and_(sessions.NOTHING_TOLD, _before.c.recipient.is_not(None))
-_believed = sa.case((_is_of_former, _before.c.content), else_=TOLD.c.content)
-_nothing_told = sa.and_(sessions.NOTHING_TOLD, sa.or_(_before.c.recipient.is_(None), sessions.nothing_told(_before)))
+_nothing_told = sessions.nothing_told(_known)
 _by_others = sa.and_(_nothing_told, CERTIFIED.c.first_heard_at < SINCE)
 _differs = sa.and_(
     CERTIFIED.c.heard_at >= SINCE,
     sa.or_(
-        sa.and_(_content.is_not(None), _believed.is_distinct_from(_content)),
-        sa.and_(_is_revoked, sa.or_(_believed.is_not(None), _by_others)),
+        sa.and_(_content.is_not(None), _known.c.content.is_distinct_from(_content)),
+        sa.and_(_is_revoked, sa.or_(_known.c.content.is_not(None), _by_others)),
     ),
 )
 _said = sa.select(CERTIFIED)
@@ -202,7 +200,7 @@ CERTIFICATE_KIND = Kind(
     sheet=_sheet,
     concerned_by=sessions.EVERY_MAIL | frozenset(members(CertificateFact)),
     # What was told to a former id may have been of other days.
-    needed_at=sa.case((_is_of_former, NOW), else_=SESSION.c.starts_at),
+    needed_at=sa.case((_before.c.recipient.is_not(None), NOW), else_=SESSION.c.starts_at),
     missed_at=_until,
     missed=sa.and_(
         ~_is_now,

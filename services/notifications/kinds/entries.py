@@ -62,31 +62,8 @@ class InCalendar(OnePlace):
         return self.missed_by(end, told, to, now, since)
 
     def mail(self, notice: OpenNotice, found: Difference) -> PlaceMail:
-        facts, content, language = self.facts, notice.content, notice.language
-        if facts.session is None or content is None or language is None or facts.topic_names is None:
-            raise RuntimeError(f"{notice.notice_id} was claimed and lacks what it has to say")
-        says = content.says
-        told = [one.says for one in (found.before, found.certain) if one is not None]
-        return PlaceMail(
-            session_id=facts.session.session_id,
-            letter=next(what for what, name in self.LETTERS.items() if name == found.letter),
-            language=language,
-            session_kind=facts.session.kind,
-            topic_name=says.topic_name or in_language(facts.topic_names, language),
-            city_name=says.city_name or facts.city_name or "",
-            venue=says.venue,
-            address=says.address,
-            meetings=says.meetings,
-            sequence=notice.sequence,
-            session_cancelled=found.because == CANCELLED,
-            substituted=found.because == sessions.SUBSTITUTED,
-            before=arranged(found.before, says),
-            certain=arranged(found.certain, says),
-            another_topic=any(one.topic not in (None, says.topic) for one in told),
-            told_by_others=found.told_by_others,
-            in_doubt=found.in_doubt,
-            is_ahead=found.is_ahead,
-        )
+        letter = next(what for what, name in self.LETTERS.items() if name == found.letter)
+        return mail_of_entry(self.facts, notice, found, letter, sequence=notice.sequence)
 
     def known(self) -> Content | None:
         known = self.facts.known_before
@@ -116,6 +93,37 @@ class InCalendar(OnePlace):
         if told.content is None or (told.said is not None and told.said.hash is None):
             return Difference(confirmation, says, certain=certain, because=self.begins_because)
         return Difference(self.LETTERS[CHANGE], says, before=before, certain=certain)
+
+
+def mail_of_entry(
+    facts: sessions.Facts, notice: OpenNotice, found: Difference, letter: str, *, sequence: int
+) -> PlaceMail:
+    """A mail with an entry for a calendar, of which `sequence` is the number."""
+    content, language = notice.content, notice.language
+    if facts.session is None or content is None or language is None or facts.topic_names is None:
+        raise RuntimeError(f"{notice.notice_id} was claimed and lacks what it has to say")
+    says = content.says
+    told = [one.says for one in (found.before, found.certain) if one is not None]
+    return PlaceMail(
+        session_id=facts.session.session_id,
+        letter=letter,
+        language=language,
+        session_kind=facts.session.kind,
+        topic_name=says.topic_name or in_language(facts.topic_names, language),
+        city_name=says.city_name or facts.city_name or "",
+        venue=says.venue,
+        address=says.address,
+        meetings=says.meetings,
+        sequence=sequence,
+        session_cancelled=found.because == CANCELLED,
+        substituted=found.because == sessions.SUBSTITUTED,
+        before=arranged(found.before, says),
+        certain=arranged(found.certain, says),
+        another_topic=any(one.topic not in (None, says.topic) for one in told),
+        told_by_others=found.told_by_others,
+        in_doubt=found.in_doubt,
+        is_ahead=found.is_ahead,
+    )
 
 
 # --- the same in SQL -----------------------------------------------------------------------

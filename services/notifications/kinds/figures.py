@@ -36,6 +36,7 @@ from services.notifications.tables import (
     TOWN,
     is_another,
     stands,
+    withheld,
 )
 from shared.contracts.directory import MemberKind
 from shared.contracts.enrolment import IN_LINE, SEAT_TAKING, SEATED, Standing
@@ -178,7 +179,7 @@ _its, _who = memberships("coordinating"), PERSON.alias("who_coordinates")
 _can_be_told = (
     sa.exists()
     .where(_its.c.city_id == MEMBER.c.city_id, _its.c.kind == MemberKind.COORDINATOR, is_member(_its))
-    .where(CONTACT.c.person_id == _its.c.person_id, ~CONTACT.c.erased)
+    .where(CONTACT.c.person_id == _its.c.person_id, ~CONTACT.c.erased, ~withheld(CONTACT.c.person_id))
     .where(_who.c.person_id == _its.c.person_id, ~_who.c.erased, _who.c.merged_into.is_(None))
     .correlate(MEMBER)
 )
@@ -203,7 +204,9 @@ FIGURES: dict[str, sa.Select[Any]] = {
     .distinct(),
     "addresses": sa.select(SUPPRESSION.c.recipient)
     .join(CONTACT, CONTACT.c.person_id == SUPPRESSION.c.recipient)
-    .where(SUPPRESSION.c.holds, ~CONTACT.c.erased, ~is_another(SUPPRESSION.c.mailbox, MAILBOX)),
+    .outerjoin(PERSON, PERSON.c.person_id == SUPPRESSION.c.recipient)
+    .where(SUPPRESSION.c.holds, ~CONTACT.c.erased, ~is_another(SUPPRESSION.c.mailbox, MAILBOX))
+    .where(PERSON.c.erased.is_not(True), PERSON.c.merged_into.is_(None)),  # Nobody writes to them at any address.
     "failed": sa.select(NOTICE.c.notice_id)
     .join(TOLD, sa.and_(*_stands_for, TOLD.c.given_up_by == NOTICE.c.notice_id))
     .where(NOTICE.c.state == NoticeState.FAILED, NOTICE.c.code != NOT_SENT, _lately),

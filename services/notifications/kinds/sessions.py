@@ -336,6 +336,18 @@ def stood(column: sa.ColumnElement[Any], *, of: Any = PLACE) -> Any:
     )
 
 
+_FARTHEST_ZONE = dt.timedelta(hours=14)
+"""East of Greenwich."""
+
+
+def begins_at_least(said: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """When what was told begins, or up to a day sooner: it counts by its local time wherever that is."""
+    meetings = sa.type_coerce(said, JSONB)["says"]["meetings"]
+    its = sa.func.jsonb_array_elements(meetings).table_valued(sa.column("value", JSONB), name="told_meeting")
+    begins = sa.func.min(sa.func.timezone("UTC", sa.cast(its.c.value["starts_local"].astext, sa.DateTime)))
+    return sa.select(begins).scalar_subquery() - _FARTHEST_ZONE
+
+
 def needed_at(known: sa.FromClause) -> sa.ColumnElement[Any]:
     """When whoever is told has to be there, or believes so by what was known of the session at go-live."""
     return sa.func.least(SESSION.c.starts_at, sa.case((known.c.state == SCHEDULED, known.c.starts_at)))

@@ -246,4 +246,20 @@ MUTATIONS = (
         "[refuse(session.session_id, body.person_id, place, wants, reason, asked, working.now)]",
         ("tests/enrolment/test_calendar_answers.py::test_an_answer_about_other_times_is_none_to_these",),
     ),
+    Mutation(
+        "a calendar shows what was told to an id that went",
+        "services/notifications/reading_feeds.py",
+        "    for whose in await ids_of_one(connection, person_id):\n",
+        "    for whose in [person_id]:\n",
+        ("tests/notifications/test_former.py::test_a_calendar_that_is_fetched_shows_the_other_entry_as_off",),
+    ),
+    Mutation(
+        "an answer to an entry that was taken out after a merge gives nothing back",
+        "services/notifications/answering.py",
+        "            one.notice_id in taken_out for one in self.notices if one.sequence >= sequence\n",
+        "            False for one in self.notices\n",
+        (
+            "tests/notifications/test_answering.py::test_an_answer_to_an_entry_that_was_taken_out_because_two_are_one_is_none_to_the_other",
+        ),
+    ),
 )

@@ -337,4 +337,54 @@ MUTATIONS = (
             "tests/notifications/test_refusal.py::test_nobody_is_told_what_their_coordinator_asked_in_vain_and_it_replaces_nothing_that_they_asked",
         ),
     ),
+    Mutation(
+        "an entry under a former id ends by its own name",
+        "services/notifications/mail.py",
+        "        whose = prepared.entry_of or recipient.person_id\n",
+        "        whose = recipient.person_id\n",
+        (
+            "tests/notifications/test_former.py::test_the_other_entry_ends_by_its_own_name_after_the_place_is_told",
+            "tests/notifications/test_former.py::test_a_trainers_other_entry_ends_by_its_own_name",
+        ),
+    ),
+    Mutation(
+        "and by a number that follows what was told under it",
+        "services/notifications/kinds/former.py",
+        "sequence=entry.sequence + 1",
+        "sequence=notice.sequence",
+        ("tests/notifications/test_former.py::test_the_other_entry_ends_by_its_own_name_after_the_place_is_told",),
+    ),
+    Mutation(
+        "an entry stands as long as the former id has the place",
+        "services/notifications/kinds/former.py",
+        "_content = sa.case((sa.and_(_stands, ~_is_so_as_told), _entry.c.notice_id))",
+        "_content = sa.case((_stands, _entry.c.notice_id))",
+        (
+            "tests/notifications/test_former.py::test_as_long_as_the_id_that_went_has_the_place_the_entry_is_right",
+            "tests/notifications/test_kinds.py",
+        ),
+    ),
+    Mutation(
+        "who has the place all the same reads that only an entry goes",
+        "services/notifications/kinds/former.py",
+        "return ENTRY_ENDED if self.is_theirs else ENTRY_GONE",
+        "return ENTRY_GONE",
+        (
+            "tests/notifications/test_former.py::test_who_has_the_place_under_the_id_that_stays_is_rid_of_the_other_entry",
+        ),
+    ),
+    Mutation(
+        "the mail about the place is read before the one about the other entry",
+        "services/notifications/kinds/former.py",
+        "        return ANOTHER_MAIL if self.other_is_open else None\n",
+        "        return None\n",
+        ("tests/notifications/test_former.py::test_a_mail_about_the_place_goes_before_it_and_enrolment_speaks_first",),
+    ),
+    Mutation(
+        "the merge further on is news of an entry",
+        "services/notifications/kinds/former.py",
+        "sa.or_(PERSON.c.person_id.in_([_person, _former]), _is_between)",
+        "PERSON.c.person_id.in_([_person, _former])",
+        ("tests/notifications/test_former.py::test_the_merge_is_news_of_it_also_one_further_on",),
+    ),
 )

@@ -71,8 +71,8 @@ MUTATIONS = (
     Mutation(
         "another address has not come back",
         "services/notifications/kinds/figures.py",
-        "~CONTACT.c.erased, ~is_another(SUPPRESSION.c.mailbox, MAILBOX)),",
-        "~CONTACT.c.erased),",
+        "~CONTACT.c.erased, ~is_another(SUPPRESSION.c.mailbox, MAILBOX))",
+        "~CONTACT.c.erased)",
         ("tests/notifications/test_digest.py::test_addresses_that_mail_came_back_from_as_long_as_there_is_no_other",),
     ),
     Mutation(

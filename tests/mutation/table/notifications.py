@@ -686,4 +686,36 @@ MUTATIONS = (
         "partial(self._page_of, sheet.page) if",
         ("tests/notifications/test_clash.py::test_each_of_the_two_buttons_leads_to_its_own_place",),
     ),
+    Mutation(
+        "a message goes to nobody who was not seen",
+        "services/notifications/messages_api.py",
+        "    if asked.recipients_digest is not None and asked.recipients_digest != digest_of(one.person_id for one in found):\n",
+        "    if False:\n",
+        ("tests/notifications/test_messages.py::test_it_goes_to_nobody_who_was_not_seen_also_if_they_are_as_many",),
+    ),
+    Mutation(
+        "what was planned for whom somebody was taken for is closed",
+        "services/notifications/claiming.py",
+        "        return taken or await abandoned.take(connection, working, group.queue, **its)\n",
+        "        return taken\n",
+        (
+            "tests/notifications/test_whoever.py::test_a_mail_to_whom_somebody_was_taken_for_is_closed_once_they_are_two_again[False-message]",
+        ),
+    ),
+    Mutation(
+        "the address of an id that went is nobody's task",
+        "services/notifications/kinds/figures.py",
+        "    .where(PERSON.c.erased.is_not(True), PERSON.c.merged_into.is_(None)),  # Nobody writes",
+        "    ,  # Nobody writes",
+        (
+            "tests/notifications/test_digest.py::test_an_address_of_somebody_whom_nobody_writes_to_any_more_is_nobodys_task",
+        ),
+    ),
+    Mutation(
+        "a coordinator whose mail came back cannot be written to",
+        "services/notifications/kinds/figures.py",
+        ", ~withheld(CONTACT.c.person_id))",
+        ")",
+        ("tests/notifications/test_digest.py::test_a_town_needs_a_coordinator_who_can_be_written_to_today",),
+    ),
 )
