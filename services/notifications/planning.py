@@ -142,7 +142,7 @@ class Planner:
                 found += await differences.plan_missed(connection, common, ended_after=self._ended_after)
             else:
                 found, soon = await self._of_news(connection, heard, again, common)
-        except Exception:  # Whatever it is, it goes on to where faults are told apart; what was to be looked at still is.
+        except Exception:  # Whatever it is, it goes on to where faults are told apart.
             self._heard = heard.and_also(self._heard) if heard else self._heard
             self._heard_late = _earlier(late, self._heard_late)
             for key, concerned in again.items():
