@@ -214,6 +214,7 @@ async def test_what_was_held_since_a_backup_of_kept_alone_is_decided_after_it_wa
         await here.publish(message(training(session, town)))
         await eventually(lambda: said_and_sent(here, session, 2))
         await eventually(lambda: rows(here, HELD), what="the request, held")
+        await settled(here)  # Our own words have come back: by them it is seen.
     said = {row.event_id for row in await rows(here, JOURNAL)}
     await restore_tables(here, "backup", only="kept")
     assert not await rows(here, HELD)
