@@ -135,11 +135,16 @@ def certificate_of(heard: Heard[CertificateFact]) -> Certificate:
 
 
 def derive_series(working: Working, old: FactRow | None, new: FactRow, heard: Heard[Any]) -> None:
-    """A series goes on behind the highest number that anybody has stated in it: of those that leave room for more behind them."""
-    if isinstance(new, Certificate) and new.serial <= MOST_SERIAL - ROOM:
+    """A series goes on behind the highest number that anybody has stated in it: of those that leave room for more behind them. A certificate
+    that ends moves none: it may be of another year's, which nobody has loaded."""
+    if isinstance(new, Certificate) and not _keeps_its_place(old, new) and new.serial <= MOST_SERIAL - ROOM:
         known = working[Series].get(new.series)
         if known is None or known.last < new.serial:
             working[Series].put(Series(new.series, new.serial))
+
+
+def _keeps_its_place(old: FactRow | None, new: Certificate) -> bool:
+    return isinstance(old, Certificate) and (old.series, old.serial) == (new.series, new.serial)
 
 
 MAKE_CERTIFICATES: dict[Any, Any] = {

@@ -153,3 +153,15 @@ async def test_a_correction_after_the_certificate_supersedes_it_and_both_name_th
     assert (found["RC-2026-0002"].is_valid, found["RC-2026-0002"].superseded_by) == (False, None)
     assert found["RC-2026-0003"].is_valid
     assert len(found) == 4
+
+
+async def test_a_correction_in_another_year_ends_the_certificate_of_this_one(replicas: list[Decider]) -> None:
+    decider, session_id = replicas[0], SESSIONS[0]
+    await ready_to_close(decider, [session_id])
+    await decider.act([closing(session_id)])
+
+    next_year = dataclasses.replace(decider.service, clock=lambda: LATER + dt.timedelta(days=366))
+    await Decider(decider.engine, next_year).act([was_there(session_id, f"{session_id}-0", 300)])
+
+    found = {one.number: one for one in await certificates(decider.engine)}
+    assert (found["RC-2026-0001"].superseded_by, found["RC-2027-0001"].supersedes) == ("RC-2027-0001", "RC-2026-0001")

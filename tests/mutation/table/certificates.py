@@ -150,8 +150,15 @@ MUTATIONS = (
     Mutation(
         "a place in a series that its issuer puts right moves that too",
         "services/attendance/certificates.py",
-        "    if isinstance(new, Certificate) and new.serial",
-        "    if isinstance(new, Certificate) and old is None and new.serial",
+        " and not _keeps_its_place(old, new) and",
+        " and old is None and",
         ("tests/attendance/test_certifying.py::test_a_place_in_a_series_that_its_issuer_puts_right_moves_that_too",),
+    ),
+    Mutation(
+        "a certificate of another year's series ends",
+        "services/attendance/certificates.py",
+        " and not _keeps_its_place(old, new) and",
+        " and",
+        ("tests/attendance/test_numbering.py::test_a_correction_in_another_year_ends_the_certificate_of_this_one",),
     ),
 )
