@@ -50,7 +50,8 @@ def _of(subject: Subject) -> sa.Select[Any]:
         sa.select(*OPEN.c, *TOLD.c, *NOTICE.c)
         .outerjoin(TOLD, sa.and_(TOLD.c.recipient == OPEN.c.recipient, TOLD.c.about == OPEN.c.about))
         .outerjoin(NOTICE, NOTICE.c.notice_id == OPEN.c.notice_id)
-        .where(is_of(kind.name), OPEN.c.next_attempt_at <= NOW, sa.or_(OPEN.c.lease_until.is_(None), ran_out))
+        .where(is_of(kind.name), OPEN.c.priority == sa.bindparam("priority", type_=sa.BigInteger))
+        .where(OPEN.c.next_attempt_at <= NOW, sa.or_(OPEN.c.lease_until.is_(None), ran_out))
         .where(~sa.exists(behind.correlate(OPEN)))
         .limit(MOST)
         .with_for_update(of=OPEN, skip_locked=True)
@@ -61,9 +62,10 @@ async def take(
     connection: AsyncConnection, working: Working, queue: Queue, *, most: int, under_way: Collection[str], rules: Rules
 ) -> list[tuple[OpenNotice, Truth]]:
     """Loads and locks what is due of them; asked where nothing else is."""
-    where = {"now": working.now, "most": most, "under_way": sorted(under_way)} | rules.parameters()
+    priority, subject = queue
+    of_queue = {"priority": int(priority), "most": most, "under_way": sorted(under_way)}
     taken = []
-    for row in await rows_of(connection, _of(queue[1]), where):
+    for row in await rows_of(connection, _of(subject), {"now": working.now} | of_queue | rules.parameters()):
         reading = Reading(row)
         notice, told, outcome = reading.next(OpenNotice), reading.next(Told), reading.next(Notice)
         assert notice is not None

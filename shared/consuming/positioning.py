@@ -274,7 +274,7 @@ async def _ends(
     consumer: AIOKafkaConsumer, partitions: Iterable[Partition]
 ) -> tuple[dict[TopicPartition, int], BaseException | None]:
     """Where these end, as far as Kafka tells, and why it does not of the others: a stream that is gone, or has a partition without a
-    leader, keeps no other one from being heard."""
+    leader, keeps no other one of those that come to us from being positioned."""
     by_stream: dict[str, list[TopicPartition]] = {}
     for part in partitions:
         by_stream.setdefault(part.stream, []).append(topic_partition(part))

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from deploy.embedded.errors import EmbeddedError
+from services.attendance.documents import printing
 from services.attendance.documents.printing import UNSHOWN, attendance_list_pdf, certificate_pdf, day_pdf
 from services.attendance.documents.sheets import (
     AttendanceListSheet,
@@ -133,6 +134,23 @@ def test_a_sign_that_no_font_has_costs_itself_and_not_the_document(printed: Call
     else:
         pdf = printed(dataclasses.replace(sheet, name=odd))
     assert f"Ewa {4 * UNSHOWN} Nowak" in text_of(pdf)
+
+
+def test_a_sign_that_no_font_has_is_looked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else each of two thousand certificates of one training would pay for the sign in its title."""
+    made: list[object] = []
+    compiled = printing._compiled
+
+    def counted(*given: Any) -> bytes:
+        made.append(given)
+        return compiled(*given)
+
+    monkeypatch.setattr(printing, "_compiled", counted)
+    sheet = dataclasses.replace(CERTIFICATE, name="Ewa 🎉 Nowak")
+    certificate_pdf(sheet)
+    made.clear()
+    certificate_pdf(sheet)
+    assert len(made) == 1
 
 
 def test_both_languages_have_the_same_words() -> None:

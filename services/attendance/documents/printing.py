@@ -102,14 +102,25 @@ def _printed(template: str, values: dict[str, Any], language: Language, programm
     date = (dated.year, dated.month, dated.day)
     sheet = {**values, "words": words_in(language), "language": language.value, "programme": head, "dated": date}
     timestamp = dt.datetime(*date, tzinfo=dt.UTC)  # Else it would be the moment of printing.
+    shown = _shown(sheet)
     try:
-        return _compiled(TEMPLATES / template, {"sheet": json.dumps(sheet)}, timestamp)
+        return _compiled(TEMPLATES / template, {"sheet": json.dumps(shown)}, timestamp)
     except typst.TypstError:
-        unshown = _unshown(sorted(_signs_of(sheet)))
-        if not unshown:
+        signs = _signs_of(shown) - _HAVE
+        if not (unshown := _unshown(sorted(signs))):
             raise
-    shown = _without(sheet, str.maketrans(dict.fromkeys(unshown, UNSHOWN)))
-    return _compiled(TEMPLATES / template, {"sheet": json.dumps(shown)}, timestamp)
+        _LACK.update(unshown)
+        _HAVE.update(signs.difference(unshown))
+    return _compiled(TEMPLATES / template, {"sheet": json.dumps(_shown(sheet))}, timestamp)
+
+
+_HAVE, _LACK = set[str](), set[str]()
+"""Signs of which it was found out that some font has them, and that none has: no more than there are, and each costs once."""
+
+
+def _shown(sheet: dict[str, Any]) -> Any:
+    lacks = _LACK & _signs_of(sheet) if _LACK else None
+    return _without(sheet, str.maketrans(dict.fromkeys(lacks, UNSHOWN))) if lacks else sheet
 
 
 def _compiled(template: Path, inputs: dict[str, str], timestamp: dt.datetime | None = None) -> bytes:

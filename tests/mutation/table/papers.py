@@ -256,8 +256,8 @@ MUTATIONS = (
     Mutation(
         "a sign that no font has costs itself and not the document",
         "services/attendance/documents/printing.py",
-        "        unshown = _unshown(sorted(_signs_of(sheet)))",
-        "        unshown: list[str] = []",
+        "        if not (unshown := _unshown(sorted(signs))):",
+        "        if not (unshown := list[str]()):",
         ("tests/attendance/test_documents.py::test_a_sign_that_no_font_has_costs_itself_and_not_the_document",),
     ),
 )
