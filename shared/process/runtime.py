@@ -310,8 +310,9 @@ class Runtime:
                 await backoff.wait()
 
     async def _recover(self) -> None:
-        """Hears quietly what was heard before the restore, then looks once at everything that is open. What could not be looked at keeps it
-        from being over: it is done again at the next start, and by then costs only the looks."""
+        """Hears quietly what was heard before the restore, then looks once at everything that is open. What our own code fails on keeps it
+        from being over: it is done again at the next start, by then perhaps by a release that can, and costs only the looks. What the
+        database refuses it would refuse again."""
         log.warning("this database is older than our own stream: hearing the others up to their ends without deciding")
         await self._until_heard(self.decider.quiet_until)
         now = self.service.clock()
@@ -327,7 +328,7 @@ class Runtime:
                     raise
                 log.exception("a subject could not be settled after the restore", subject=subject)
                 self.due.try_later(moment)
-                failed += 1
+                failed += classify(error) is Fault.BUG
         if not failed:
             async with self.engine.begin() as connection:
                 await recovery.end(connection)

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
+import asyncpg
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -329,6 +330,25 @@ async def test_what_could_not_be_settled_after_a_restore_is_looked_at_again_at_t
     assert await is_recovering(engine)
     await Runtime._recover(restored(engine, due_loop(engine), open_subjects=open_subjects))
     assert not await is_recovering(engine)
+
+
+async def test_what_the_database_refuses_after_a_restore_is_not_asked_of_it_again_at_each_start(
+    engine: AsyncEngine,
+) -> None:
+    """It would refuse it at each."""
+
+    async def open_subjects(*_: Any) -> list[str]:
+        return ["session/s"]
+
+    async def is_refused(moments: Any) -> None:
+        raise asyncpg.CheckViolationError("refused")
+
+    async with engine.begin() as connection:
+        await recovery.notice(connection, "enrolment.events")
+        await recovery.begin(connection, {CITIES: 0})
+    loop = due_loop(engine)
+    await Runtime._recover(restored(engine, loop, act=is_refused, open_subjects=open_subjects))
+    assert (await is_recovering(engine), loop.failed_looks()) == (False, 1)
 
 
 async def test_a_restore_ends_though_a_log_was_made_anew_since_it_was_noticed(

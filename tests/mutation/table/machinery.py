@@ -50,6 +50,15 @@ MUTATIONS = (
         ("tests/shared/test_settings.py::test_a_service_that_is_told_nonsense_says_so_in_a_sentence",),
     ),
     Mutation(
+        "what the database refuses after a restore it is not asked for at each start",
+        "shared/process/runtime.py",
+        "failed += classify(error) is Fault.BUG",
+        "failed += 1",
+        (
+            "tests/shared/test_rolled_back.py::test_what_the_database_refuses_after_a_restore_is_not_asked_of_it_again_at_each_start",
+        ),
+    ),
+    Mutation(
         "what could not be settled after a restore is looked at again at the next start",
         "shared/process/runtime.py",
         "        if not failed:\n",
