@@ -40,7 +40,7 @@ UNREACHABLE = {
     "shared.outbox.relay:Relay._lead:6:after": "so does carrying",
     "shared.outbox.relay:Relay._lead:7:before": "only when Kafka refuses what it was sent (test_one_at_a_time.py)",
     "shared.outbox.relay:Relay._lead:7:after": "the same",
-    "services.notifications.planning:Planner.run:7:after": "looking ends by a fault or a cancellation, never by returning",
+    "services.notifications.planning:Planner.run:8:after": "looking ends by a fault or a cancellation, never by returning",
     "shared.consuming.projector:Lane._fetch_safely:2:before": "only when aiokafka itself fails in a way it does not declare",
     "shared.consuming.projector:Lane._fetch_safely:2:after": "the same",
     "shared.deciding.transaction:Decider._park:1:before": "no decision of enrolment sets aside a request that was held before",
