@@ -519,19 +519,13 @@ def _is_held_back(working: Working, asks: Asking) -> bool:
     if not working.waits_its_turn(asks):
         return False
     scope = scope_of(asks)
-    return any(one.scope == scope and _holds_back(one) for one in _held_about(working, asks))
+    return any(one.scope == scope and _holds_back(one) for one in working.held_about(asks))
 
 
 def _holds_back(held: Held) -> bool:
     if held.type == SUBSTITUTION:  # Of a session that does not take place nobody else has the seat meanwhile.
         return held.waits_for not in ("person", "town", "turn")
     return held.waits_for != "turn"
-
-
-def _held_about(working: Working, asks: Asking) -> list[Held]:
-    """What is held about the same: whoever loaded what is held about one of these has it all."""
-    about, held = about_of(asks), working[Held]
-    return held.where("about", next((one for one in about if held.knows(about=one)), about[0]))
 
 
 def _is_to_come(working: Working, body: OfferAnswered | ReplyGiven | SubstitutionRequested, at: dt.datetime) -> bool:
@@ -546,7 +540,7 @@ def _is_to_come(working: Working, body: OfferAnswered | ReplyGiven | Substitutio
         and one.appended_at <= at
         and one.about[0] == about_of(body)[0]
         and survivor(working, one.about[-1].removeprefix("person/")) == person_id
-        for one in _held_about(working, body)
+        for one in working.held_about(body)
     )
 
 
@@ -558,7 +552,7 @@ def _about_who_is_in(working: Working, asks: Asking, facts: Sequence[Fact]) -> l
     if not are_in:
         return []
     scopes = {place_subject(fact.session_id, one) for fact in are_in for one in ids_of(working, fact.person_id)}
-    return [one for one in _held_about(working, asks) if one.scope in scopes and one.waits_for == "turn"]
+    return [one for one in working.held_about(asks) if one.scope in scopes and one.waits_for == "turn"]
 
 
 def _set_aside(working: Working, heard: Heard[Asking], why: NotDone) -> None:

@@ -109,7 +109,7 @@ async def lock_signing_keys(connection: AsyncConnection) -> None:
 
 _UNDER_WAY = sa.bindparam("under_way", type_=sa.ARRAY(sa.Text()))
 _ran_out = sa.and_(OPEN.c.lease_until <= NOW, OPEN.c.lease != sa.all_(_UNDER_WAY))
-_is_due = sa.and_(OPEN.c.next_attempt_at <= NOW, sa.or_(OPEN.c.lease_until.is_(None), _ran_out))
+IS_DUE = sa.and_(OPEN.c.next_attempt_at <= NOW, sa.or_(OPEN.c.lease_until.is_(None), _ran_out))
 _beside = OPEN.alias("beside")
 _beside_ran_out = sa.and_(_beside.c.lease_until <= NOW, _beside.c.lease != sa.all_(_UNDER_WAY))
 _is_alone = ~sa.exists().where(
@@ -126,7 +126,7 @@ _is_alone = ~sa.exists().where(
 def _claim(kind: Kind) -> sa.Select[tuple[object, ...]]:
     due = (
         sa.select(OPEN)
-        .where(_is_due, is_of(kind.name), OPEN.c.priority == sa.bindparam("priority", type_=sa.BigInteger), _is_alone)
+        .where(IS_DUE, is_of(kind.name), OPEN.c.priority == sa.bindparam("priority", type_=sa.BigInteger), _is_alone)
         .where(OPEN.c.rehearses == REHEARSES)
         .order_by(OPEN.c.next_attempt_at)
         .limit(MOST)
@@ -227,7 +227,7 @@ _priority = (
 )
 _longest = (
     sa.select(OPEN.c.next_attempt_at)
-    .where(_is_due, _subject.c.value == OPEN_SUBJECT, OPEN.c.priority == _priority.c.value)
+    .where(IS_DUE, _subject.c.value == OPEN_SUBJECT, OPEN.c.priority == _priority.c.value)
     .where(OPEN.c.rehearses == REHEARSES)
     .order_by(OPEN.c.next_attempt_at)
     .limit(1)
@@ -248,7 +248,7 @@ async def due(
     return [(Priority(priority), Subject(subject)) for subject, priority, _ in await rows_of(connection, _DUE, where)]
 
 
-_LEFT_OVER = sa.select(OPEN_SUBJECT, OPEN.c.priority).where(_is_due, OPEN.c.rehearses).distinct()
+_LEFT_OVER = sa.select(OPEN_SUBJECT, OPEN.c.priority).where(IS_DUE, OPEN.c.rehearses).distinct()
 
 
 async def left_over(connection: AsyncConnection, now: dt.datetime, *, under_way: Collection[str]) -> list[Queue]:
@@ -317,17 +317,23 @@ async def take(
     parameters = {"now": working.now} | of_queue | rules.parameters()
     for row in await rows_of(connection, _CLAIM[subject], parameters):
         reading = Reading(row)
-        notice, told, outcome = reading.next(OpenNotice), reading.next(Told), reading.next(Notice)
+        notice = taken_by(working, reading)
         person, contact = reading.next(Person), reading.next(Contact)
         to = _addressee(subject, person, contact, reading.values(4), rules)
-        assert notice is not None
-        pair = frozenset([(notice.recipient, notice.about)])
-        working[OpenNotice].loaded([notice], Loaded(OpenNotice.KEY, pair))
-        working[Told].loaded([told] if told else [], Loaded(Told.KEY, pair))
-        working[Notice].loaded([outcome] if outcome else [], loaded_by("notice_id", [notice.notice_id]))
         matter = kind.read(reading, rules)
         taken.append((notice, Truth(matter, to, rules.settling * kind.settles, kind.may_wait)))
     return taken
+
+
+def taken_by(working: Working, reading: Reading) -> OpenNotice:
+    """What the joined row of a claim begins with: the open notice, loaded with what was told and its outcome, if there are any."""
+    notice, told, outcome = reading.next(OpenNotice), reading.next(Told), reading.next(Notice)
+    assert notice is not None
+    pair = frozenset([(notice.recipient, notice.about)])
+    working[OpenNotice].loaded([notice], Loaded(OpenNotice.KEY, pair))
+    working[Told].loaded([told] if told else [], Loaded(Told.KEY, pair))
+    working[Notice].loaded([outcome] if outcome else [], loaded_by("notice_id", [notice.notice_id]))
+    return notice
 
 
 # --- writing outcomes ----------------------------------------------------------------------

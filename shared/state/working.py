@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, TypeVar, cast
 
@@ -236,13 +236,15 @@ class Working:
         first = self.blocked.get(scope)
         return first is not None and first < arrival
 
+    def held_about(self, request: Request) -> Sequence[Held]:
+        """What is held about the same: whoever loaded what is held about one of these has it all."""
+        about, held = about_of(request), self[Held]
+        return held.where("about", next((one for one in about if held.knows(about=one)), about[0]))
+
     def waits_its_turn(self, request: Request) -> bool:
-        """Whether an earlier request of the same scope is held. Those are about the same: whoever loaded what is held about one of
-        these has them all."""
-        scope, held = scope_of(request), self[Held]
-        about = about_of(request)
-        subject = next((one for one in about if held.knows(about=one)), about[0])
-        return scope is not None and any(one.scope == scope for one in held.where("about", subject))
+        """Whether an earlier request of the same scope is held. Those are about the same."""
+        scope = scope_of(request)
+        return scope is not None and any(one.scope == scope for one in self.held_about(request))
 
     def is_known(self, heard: Heard[Any]) -> bool:
         """Whether a request of this source and id has been answered, or is held, already."""
